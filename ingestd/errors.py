@@ -1,0 +1,43 @@
+"""Exceptions are for the world; what is wrong with a drop is a finding. One class per party at fault."""
+
+from collections.abc import Sequence
+
+
+class IngestdError(Exception):
+    """Base of all errors that a command turns into a message and an exit code instead of a traceback."""
+
+    exit_code = 4
+
+
+class ConfigError(IngestdError):
+    """The configuration, or a command's words, are wrong. `problems` has one line per fault, all at once."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class UsageError(IngestdError):
+    """What was asked for cannot be done as asked: an unknown run, a digest that does not fit."""
+
+    exit_code = 2
+
+
+class StaleDigestError(UsageError):
+    """The plan to release is not the plan that would be applied now; there is a new one to look at."""
+
+    exit_code = 3
+
+
+class SinkError(IngestdError):
+    """A sink failed for good; `transient` in a subclass means that a retry may help."""
+
+
+class TransientSinkError(SinkError):
+    """A sink is busy or away; the same call may succeed later."""
+
+
+class StoppingError(IngestdError):
+    """The daemon is asked to stop and the run has been abandoned at a safe point; it is resumed at the next start."""
