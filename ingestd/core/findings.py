@@ -12,12 +12,14 @@ from ingestd.core.model import Batch, Cause, Finding, Severity
 CAP = 100
 """How many findings of one code in one file a report lists; the rest is one finding with its count."""
 
+FURTHER = "; here and further on"
+"""What the message of the last finding of a capped code ends with."""
 ORDER = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One code: how grave it is, what it says, what to do about it. `repair` marks what strictness turns into an error."""
+    """One code: how grave it is, what it says, what to do. `repair`: strictness turns it into an error."""
 
     severity: Severity
     message: str
@@ -32,7 +34,7 @@ CATALOGUE: dict[str, Entry] = {
     "not-a-zip": Entry(_C, "the drop is not a zip: {detail}", "Send a .zip that holds the CSV files."),
     "incomplete-zip": Entry(_C, "the zip is cut off or damaged: {detail}", "Send the zip again, whole."),
     "unsafe-zip": Entry(_C, "the zip is not one that is opened: {detail}", "Zip the plain CSV files, nothing else."),
-    "zip-too-large": Entry(_C, "the zip goes beyond a limit: {detail}", "Ask the operator to raise [limits.package]."),
+    "zip-too-large": Entry(_C, "the zip goes beyond a limit: {detail}", "Ask the operator to raise [package]."),
     "enclosing-folder": Entry(
         _I, "the files lie in one folder inside the zip", "Zip the files, not the folder.", repair=True
     ),
@@ -119,15 +121,15 @@ CATALOGUE: dict[str, Entry] = {
         _E, "the sourcedId is in the file more than once, with different content", "Ids must be unique in a file."
     ),
     "dangling-reference": Entry(
-        _E, "{count} of {file} refer to {id}, which is not in {target}", "Send the missing record."
+        _E, "{count} of {file}: {id} is not in {target}", "Send the missing record."
     ),
     "dangling-optional-reference": Entry(
         _W,
-        "{count} of {file} refer to {id}, which is not in {target}; the reference was left out",
+        "{count} of {file}: {id} is not in {target}; the reference was left out",
         "Send it, or leave it blank.",
     ),
     "reference-to-held-back": Entry(
-        _E, "{count} of {file} refer to {id}, which was held back", "Mend the cause first."
+        _E, "{count} of {file}: {id} of {target} was held back", "Mend the cause first."
     ),
     "tobedeleted-in-bulk": Entry(
         _W, "a bulk file marks the record tobedeleted; it was read as gone", "Leave it out of a bulk file."
@@ -177,7 +179,7 @@ def batch(
         KeyError: the code is not in the catalogue, or its message wants a word that is not given.
     """
     entry = CATALOGUE[code]
-    message = entry.message.format(**words)
+    message = entry.message.format(**{"file": file, **words})
     at = tuple(int(line) for line in lines)
     return Batch(code, severity or entry.severity, message, file, column, at, stands_for, caused_by)
 
@@ -211,7 +213,7 @@ def _capped(group: Sequence[Batch], cap: int) -> list[Finding]:
         return each
     kept, next_one = each[: cap - 1], each[cap - 1]
     rest = sum(one.count for one in group) - sum(finding.count for finding in kept)
-    return [*kept, replace(next_one, message=f"{next_one.message}; here and further on", count=rest)]
+    return [*kept, replace(next_one, message=next_one.message + FURTHER, count=rest)]
 
 
 def _each(one: Batch) -> Iterator[Finding]:

@@ -1,0 +1,86 @@
+"""`ingestd check`: one package on its own, without a feed, without a past."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ingestd.core import document, findings
+from ingestd.core.model import Batch
+from ingestd.errors import IngestdError
+from ingestd.examine import Examined, NoPast, Terms, examine
+from ingestd.stages import Show, Stages, Unseen
+from ingestd.unpack import PackageFault, PackageLimits, open_package
+from schemas import load
+
+REQUIRED = ("orgs", "academicSessions", "classes", "users", "enrollments")
+"""The tables that every application in the field asks for (systems notes A1, A2)."""
+
+
+def check_package(
+    path: Path, *, oneroster: str | None = None, strict: bool = False, show: Show | None = None
+) -> dict[str, Any]:
+    """Return what `check --json` prints of a zip or a folder of CSVs (DESIGN section 7).
+
+    Args:
+        path: the zip or folder.
+        oneroster: the version to read as, whatever the manifest says.
+        strict: repairs are errors.
+        show: told of the progress.
+
+    Raises:
+        IngestdError: the file cannot be read.
+    """
+    terms = Terms(required=REQUIRED, strict=strict, oneroster=oneroster)
+    stages = Stages(show or Unseen())
+    try:
+        with open_package(path, PackageLimits()) as package:
+            return _document(examine(package, load("1.1"), NoPast(), terms, stages))
+    except PackageFault as fault:
+        return _document(Examined(None, {}, {}, (fault.batch,), ()))
+    except OSError as error:
+        raise IngestdError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _document(examined: Examined) -> dict[str, Any]:
+    counts = {name: one.count for name, one in examined.settled.items()}
+    about = document.about_drop(
+        oneroster=examined.oneroster, modes=examined.modes, tables=counts, batches=examined.batches
+    )
+    return {
+        "ok": not _has_faults(examined.batches),
+        "verdict": "rejected" if examined.is_rejected else "accepted",
+        "oneroster": about["oneroster"],
+        "modes": about["modes"],
+        "tables": about["tables"],
+        "findings": about["listed_findings"],
+        "counts": about["findings"],
+    }
+
+
+def _has_faults(batches: tuple[Batch, ...]) -> bool:
+    counts = findings.count_by_severity(batches)
+    return bool(counts["catastrophic"] or counts["error"])
+
+
+def render_check(path: Path, found: dict[str, Any], out: Console) -> None:
+    """Print what was found in one package."""
+    from ingestd.cli import screen
+
+    counts = found["counts"]
+    tally = ", ".join(f"{count:,} {severity}" for severity, count in counts.items() if count) or "nothing wrong"
+    out.print(f"[bold]{path.name}[/]", screen.word(found["verdict"]), f"({tally})")
+    if found["tables"]:
+        out.print(screen.came(found["tables"]))
+    if found["findings"]:
+        out.print(screen.findings(found["findings"]))
+    _print_remedies(found, out)
+
+
+def _print_remedies(found: dict[str, Any], out: Console) -> None:
+    """Print what to do about each code that stands in the way, once."""
+    codes = dict.fromkeys(one["code"] for one in found["findings"] if one["severity"] in ("catastrophic", "error"))
+    if codes:
+        out.print("[bold]What to do[/]")
+    for code in codes:
+        out.print(f"  {code}: {findings.CATALOGUE[code].remedy}")

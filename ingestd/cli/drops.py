@@ -1,0 +1,181 @@
+"""Commands about drops: check, plan, apply, once, run."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app
+from ingestd.errors import UsageError
+
+if TYPE_CHECKING:
+    from ingestd.pipeline import Prepared
+    from ingestd.store import Run
+
+EXISTING = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@click.argument("zips", nargs=-1, required=True, type=EXISTING, metavar="ZIP...")
+@click.option("--oneroster", type=click.Choice(["1.1"]), help="Read as this version, whatever the manifest says.")
+@click.option("--strict", is_flag=True, help="Repair nothing: what would be repaired is an error.")
+@json_option
+def check(zips: tuple[Path, ...], oneroster: str | None, strict: bool, as_json: bool) -> None:
+    """Check zips, or folders of CSVs; no configuration is needed."""
+    from ingestd.checking import check_package, render_check
+    from ingestd.cli import screen
+
+    found = []
+    with screen.progress(enabled=not as_json) as show:
+        for path in zips:
+            found.append(check_package(path, oneroster=oneroster, strict=strict, show=show))
+    if as_json:
+        echo_json(found[0] if len(found) == 1 else [{"file": str(p), **one} for p, one in zip(zips, found, strict=True)])
+    else:
+        for path, one in zip(zips, found, strict=True):
+            render_check(path, one, screen.console())
+    sys.exit(0 if all(one["ok"] for one in found) else 1)
+
+
+@click.command()
+@click.argument("feed", type=FeedName())
+@click.argument("zip_path", required=False, type=EXISTING, metavar="[ZIP]")
+@json_option
+@pass_app
+def plan(app: App, feed: str, zip_path: Path | None, as_json: bool) -> None:
+    """Show what would happen; nothing is changed.
+
+    Without ZIP: the plan of the held run, or a new plan from the snapshot.
+    """
+    from ingestd.cli import screen
+
+    with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
+        held = None if zip_path else opened.held_run()
+        about = _planned(feed, held, opened.preview(zip_path))
+    if as_json:
+        echo_json(about)
+    else:
+        _print_plan(about)
+    sys.exit(_exit_code(about))
+
+
+def _planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, Any]:
+    document = prepared.document
+    state = "rejected" if prepared.plan is None else "held" if prepared.breaches or held else "planned"
+    return {
+        "run": held.id if held else None,
+        "feed": feed,
+        "state": state,
+        "digest": document.get("digest"),
+        "changeset": document.get("changeset", {}),
+        "breaches": document.get("breaches", []),
+        "actions": document.get("actions", {}),
+        "held_back": document.get("held_back", 0),
+        "fields": document.get("fields", {}),
+        "tables": document.get("tables", {}),
+        "findings": document.get("findings", {}),
+        "listed_findings": document.get("listed_findings", []),
+    }
+
+
+def _print_plan(about: dict[str, Any]) -> None:
+    from ingestd.cli import screen
+
+    out = screen.console()
+    out.print(f"[bold]{about['feed']}[/]", screen.word(about["state"]), about["run"] or "")
+    if about["listed_findings"]:
+        out.print(screen.findings(about["listed_findings"]))
+    if about["changeset"]:
+        out.print(screen.changeset(about["changeset"]))
+    for breach in about["breaches"]:
+        out.print("Breach:", breach["message"], style="yellow")
+    out.print(screen.actions(about["actions"]) if about["actions"] else "Nothing to do.")
+    if about["digest"]:
+        out.print("Digest:", about["digest"])
+    if about["run"]:
+        out.print(f"Consent: ingestd release {about['run']} --plan {about['digest']}", soft_wrap=True)
+        out.print(f"Refuse:  ingestd discard {about['run']}")
+
+
+def _exit_code(about: dict[str, Any]) -> int:
+    counts = about["findings"]
+    if about["state"] == "rejected" or counts.get("error") or counts.get("catastrophic"):
+        return 1
+    return 3 if about["breaches"] else 0
+
+
+@click.command()
+@click.argument("feed", type=FeedName())
+@click.argument("zip_path", type=EXISTING, metavar="ZIP")
+@click.option("--plan", "digest", type=Digest(), help="Apply this plan and no other; consents to its breaches.")
+@json_option
+@pass_app
+def apply(app: App, feed: str, zip_path: Path, digest: str | None, as_json: bool) -> None:
+    """Run a zip now, the whole way. The zip stays where it is."""
+    from ingestd.cli import screen
+
+    if zip_path.is_dir():
+        raise UsageError("apply takes a zip; `ingestd check` and `ingestd plan` take folders too")
+    with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
+        run = opened.take_file(zip_path, digest=digest)
+    finish(run, as_json=as_json)
+
+
+def finish(run: "Run", *, as_json: bool) -> None:
+    """Print a run and leave with its exit code."""
+    from ingestd.cli.history import print_run
+    from ingestd.feed import exit_code
+
+    if as_json:
+        echo_json(run.document)
+    else:
+        print_run(run.document)
+    sys.exit(exit_code(run))
+
+
+@click.command()
+@json_option
+@pass_app
+def once(app: App, as_json: bool) -> None:
+    """Process what waits in every feed's sources, then exit."""
+    from ingestd import daemon
+    from ingestd.cli import screen
+    from ingestd.cli.history import listed, print_runs
+    from ingestd.feed import gravest
+
+    app.config  # noqa: B018  faults of the configuration come before anything is opened
+    many = len(app.config.feeds) > 1
+    with screen.progress(enabled=not as_json and not many) as show:
+        feeds = [app.open_feed(name, show) for name in app.config.feeds]
+        ended = daemon.once(feeds, pace=daemon.Pace(parallel_runs=app.config.parallel_runs))
+    runs = [run for feed in feeds for run in feed.finished]
+    if as_json:
+        echo_json([listed(run.document) for run in runs])
+    else:
+        print_runs([run.document for run in runs], empty="Nothing was waiting.")
+        for feed in feeds:
+            for path, batch in feed.waiting:
+                click.echo(f"{feed.name}: {path.name} stays in the inbox: {batch.message}")
+    code = 4 if ended.failed else gravest(runs)
+    sys.exit(code or (1 if any(feed.waiting for feed in feeds) else 0))
+
+
+@click.command()
+@pass_app
+def run(app: App) -> None:
+    """Run the daemon: watch every feed's sources until told to stop."""
+    from ingestd import daemon
+
+    with daemon.listen_for_signals() as requests:
+        while True:
+            feeds = [app.open_feed(name) for name in app.config.feeds]
+            rescan = min((one.rescan.total_seconds() for one in app.config.feeds.values()), default=30.0)
+            pace = daemon.Pace(rescan=rescan, parallel_runs=app.config.parallel_runs)
+            ended = daemon.run(feeds, pace=pace, requests=requests)
+            if ended.reason is not daemon.Reason.RELOAD:
+                return
+            del app.config  # read anew
+
+
+COMMANDS = (check, plan, apply, once, run)

@@ -1,0 +1,45 @@
+"""The configuration: TOML files in, one frozen `Config` out, or every fault at once in the operator's words.
+
+`words` and `places` are the bottom; `values` turns text into values, `models` says what a file may hold, `settings`
+tells it, `faults` explains what is wrong, `load` reads. Nothing else in ingestd knows pydantic.
+"""
+
+from ingestd.config.load import STANDARD, find, load
+from ingestd.config.models import (
+    Config,
+    Feed,
+    FolderSource,
+    Level,
+    Limits,
+    OnBreach,
+    PackageLimits,
+    Repairs,
+    Retention,
+    Schedule,
+    Scope,
+    Sink,
+)
+from ingestd.config.places import shipped, shipped_folder
+from ingestd.config.settings import Setting, describe
+
+__all__ = [
+    "STANDARD",
+    "Config",
+    "Feed",
+    "FolderSource",
+    "Level",
+    "Limits",
+    "OnBreach",
+    "PackageLimits",
+    "Repairs",
+    "Retention",
+    "Schedule",
+    "Scope",
+    "Setting",
+    "Sink",
+    "describe",
+    "find",
+    "load",
+    "shipped",
+    "shipped_folder",
+]

@@ -1,0 +1,133 @@
+"""Files to a `Config`: finds the file, reads it and its feeds, and reports every fault of every file at once.
+
+Law: nothing is written and nothing is looked at but the configuration itself; an inbox that lacks is no fault here.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from pydantic import ValidationError
+
+from ingestd.config.faults import list_faults
+from ingestd.config.models import Config, Feed, FolderSource, Main, Settings, Sis
+from ingestd.config.places import NAME, Places
+from ingestd.errors import ConfigError
+
+STANDARD = (Path("/etc/ingestd/ingestd.toml"), Path("config/ingestd.toml"))
+"""Where the configuration is looked for when nobody says where it is (DESIGN section 7)."""
+
+_Model = TypeVar("_Model", bound=Settings)
+_Result = TypeVar("_Result")
+_Args = ParamSpec("_Args")
+
+
+def find(
+    explicit: Path | None, *, environ: Mapping[str, str] = os.environ, standard: Sequence[Path] = STANDARD
+) -> Path:
+    """Return the configuration file: `explicit`, else `$INGESTD_CONFIG`, else the first standard place that has one.
+
+    A place that was named is not passed over: a typing error must not start the daemon on another configuration.
+
+    Raises:
+        ConfigError: there is none; says where it was looked for.
+    """
+    named = explicit or (Path(environ["INGESTD_CONFIG"]) if environ.get("INGESTD_CONFIG") else None)
+    tried = [named] if named else list(standard)
+    for path in tried:
+        if path.is_file():
+            return path
+    source = "" if explicit or not named else " ($INGESTD_CONFIG)"
+    where = ", ".join(map(str, tried))
+    raise ConfigError([f"no configuration found; looked for {where}{source}; `ingestd init DIR` writes one"])
+
+
+def load(path: Path) -> Config:
+    """Return the configuration in `path` and in the `feeds` folder beside it.
+
+    Raises:
+        ConfigError: it is wrong; a line per fault, of all files.
+    """
+    problems: list[str] = []
+    folder = path.absolute().parent
+    main = _collect(problems, _read, path, Main, Places(folder, folder))
+    places = Places(folder, main.state_dir if main else folder / "var")
+    read = {file: _collect(problems, _read_feed, file, places) for file in _feed_files(path.parent / "feeds")}
+    feeds = {file: feed for file, feed in read.items() if feed}
+    for sis in dict.fromkeys(feed.sis for feed in feeds.values() if feed.sis):
+        _collect(problems, _read, sis, Sis, places)
+    problems += [*_shared_inboxes(feeds), *_shared_files(feeds)]
+    if problems or main is None:
+        raise ConfigError(problems)
+    by_key = {feed.key: feed for feed in feeds.values()}
+    return Config.model_construct(**dict(main), path=path.absolute(), feeds=by_key)
+
+
+def _collect(
+    problems: list[str], step: Callable[_Args, _Result], *args: _Args.args, **kwargs: _Args.kwargs
+) -> _Result | None:
+    try:
+        return step(*args, **kwargs)
+    except ConfigError as error:
+        problems += error.problems
+        return None
+
+
+def _feed_files(folder: Path) -> list[Path]:
+    """Return the feeds' files by name. Those that begin with a dot are an editor's own."""
+    return sorted(file for file in folder.glob("*.toml") if not file.name.startswith("."))
+
+
+def _read_feed(file: Path, places: Places) -> Feed:
+    if not NAME.fullmatch(file.stem):
+        raise ConfigError([f"{file}: a feed is named by its file, in a-z, 0-9, - and _, and begins with a-z or 0-9"])
+    return _read(file, Feed, places, key=file.stem)
+
+
+def _read(file: Path, model: type[_Model], places: Places, **given: str) -> _Model:
+    """Return one file as its model; `given` are the fields that do not come from the file."""
+    raw = _parse(file)
+    taken = [f"{name}: is not a setting; a feed is named by its file" for name in given if name in raw]
+    error, value = None, None
+    try:
+        value = model.model_validate({**raw, **given}, context=places)
+    except ValidationError as wrong:
+        error = wrong
+    faults = [*taken, *list_faults(raw, model, error)]
+    if faults or value is None:
+        raise ConfigError([f"{file}: {fault}" for fault in faults])
+    return value
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{file}: is not TOML: {error}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{file}: is not UTF-8, from byte {error.start} on"]) from error
+    except OSError as error:
+        raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
+
+
+def _shared_inboxes(feeds: Mapping[Path, Feed]) -> Iterator[str]:
+    """Yield a fault per inbox that two sources would take drops from."""
+    seen: dict[Path, str] = {}
+    for file, feed in feeds.items():
+        for index, source in enumerate(feed.sources):
+            if not isinstance(source, FolderSource):
+                continue
+            first = seen.setdefault(source.path.resolve(), at := f"{file}: sources[{index}].path")
+            if first != at:
+                yield f"{at}: {source.path} is already the inbox of {first}"
+
+
+def _shared_files(feeds: Mapping[Path, Feed]) -> Iterator[str]:
+    """Yield a fault per file that two sinks of one feed would write."""
+    for file, feed in feeds.items():
+        seen: dict[Path, int] = {}
+        for index, sink in enumerate(feed.sinks):
+            if sink.path and (first := seen.setdefault(sink.path.resolve(), index)) != index:
+                yield f"{file}: sinks[{index}].path: {sink.path} is already the file of sinks[{first}]"

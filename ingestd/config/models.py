@@ -1,0 +1,278 @@
+"""The settings, as frozen models. Each field's description is the one source of its documentation.
+
+Law: a model says what a file may hold, also what this version does not act on yet (`faults.NOT_YET` refuses that).
+Nothing here reads a file; relative paths find their folder in the context's `Places`.
+"""
+
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from ingestd.config.places import FolderPath, RulesFile, SisFile, StatePath
+from ingestd.config.values import (
+    Address,
+    Count,
+    Duration,
+    Flag,
+    Listen,
+    Options,
+    PositiveDuration,
+    Secret,
+    Share,
+    SinkKind,
+    Size,
+    Strict,
+    TableName,
+    TimeOfDay,
+    Zone,
+    check_some,
+)
+from ingestd.config.words import DefaultIs, NotASetting
+from ingestd.core import guard
+
+
+class Settings(BaseModel):
+    """A table of a configuration file: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+
+class Level(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class OnBreach(StrEnum):
+    """What a breach holds."""
+
+    HOLD_ALL = "hold_all"
+    HOLD_DELETES = "hold_deletes"
+
+
+class Log(Settings):
+    """`[log]`."""
+
+    level: Level = Field(Level.INFO, description="how much is logged; JSON lines when not on a terminal")
+
+
+class Retention(Settings):
+    """`[retention]`."""
+
+    archive: PositiveDuration = Field(timedelta(days=90), description="how long accepted drops are kept")
+    reports: PositiveDuration = Field(timedelta(days=30), description="how long reports, which hold values, are kept")
+    history: PositiveDuration = Field(timedelta(days=400), description="how long runs and closed versions are kept")
+
+
+class Server(Settings):
+    """`[server]`: the embedded SFTP server, only if this table is present."""
+
+    listen: Listen = Field(Address("127.0.0.1", 2222), description="where the embedded SFTP server listens")
+    host_key: Secret = Field(description="the server's private key")
+
+
+class Metrics(Settings):
+    """`[metrics]`."""
+
+    listen: Listen = Field(Address("127.0.0.1", 9477), description="where metrics are served")
+
+
+class Notify(Settings):
+    """`[notify.NAME]`."""
+
+    kind: Literal["email"] = Field(description="how to notify")
+    to: tuple[str, ...] = Field(description="whom to notify")
+    on: tuple[Literal["rejected", "held", "failed", "stale"], ...] = Field(
+        ("rejected", "held", "failed", "stale"), description="of what"
+    )
+
+
+class Main(Settings):
+    """`ingestd.toml`."""
+
+    state_dir: Annotated[FolderPath, DefaultIs('"var"')] = Field(
+        description="where runs, snapshots, archive, quarantine and reports lie; relative to this file's folder"
+    )
+    parallel_runs: Count = Field(2, ge=1, le=64, description="how many feeds are processed at the same time")
+    log: Log = Log()
+    retention: Retention = Retention()
+    server: Server | None = None
+    metrics: Metrics | None = None
+    notify: Mapping[str, Notify] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, raw: Any) -> Any:
+        return {"state_dir": "var", **raw} if isinstance(raw, dict) else raw
+
+
+class FolderSource(Settings):
+    """`[[sources]]` of kind `folder`."""
+
+    kind: Literal["folder"] = Field(description="a folder on this machine")
+    path: StatePath = Field(description="the inbox; relative to `state_dir`")
+    quiet_period: Duration = Field(timedelta(seconds=60), description="how long a drop must lie unchanged")
+    incomplete_after: PositiveDuration = Field(
+        timedelta(minutes=30), description="how long a zip that is cut off may lie unchanged before it is rejected"
+    )
+
+
+class SftpSource(Settings):
+    """`[[sources]]` of kind `sftp`."""
+
+    kind: Literal["sftp"] = Field(description="a folder on someone's SFTP server")
+    host: str = Field(description="the server")
+    user: str = Field(description="the account")
+    key: Secret = Field(description="the account's private key")
+    known_hosts: StatePath = Field(description="the file with the server's public key; relative to `state_dir`")
+    path: str = Field(description="the folder on the server")
+    every: PositiveDuration = Field(timedelta(minutes=10), description="how often to look")
+
+
+Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]
+
+
+class Sink(Settings):
+    """`[[sinks]]`."""
+
+    kind: SinkKind = Field(description="where actions go: `sqlite`, or another sink that is installed")
+    path: StatePath | None = Field(None, description="the file that a `sqlite` sink writes; relative to `state_dir`")
+    options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Return what the sink is opened with: its path, absolute, if it has one, and its own settings."""
+        return ({"path": self.path} if self.path else {}) | self.options
+
+    @model_validator(mode="after")
+    def _has_path(self) -> "Sink":
+        if self.kind == "sqlite" and self.path is None:
+            raise ValueError('needs a path, like path = "roster.db"')
+        return self
+
+
+class Scope(Settings):
+    """`[scope]`: what of a roster is meant for the application at all."""
+
+    orgs: tuple[str, ...] = Field((), description="only these orgs, by sourcedId or `identifier:`; empty: all")
+    email_domains: tuple[str, ...] = Field((), description="only users with an address in these; empty: all")
+    email_exceptions: tuple[str, ...] = Field((), description="addresses let in from elsewhere")
+    class_lead_days: Count | None = Field(None, ge=0, description="how many days before its start a class comes in")
+    class_archive_after_days: Count | None = Field(None, ge=0, description="how many days after its end a class goes")
+    active_only: tuple[TableName, ...] = Field((), description="tables of which only active records count")
+    demographics: Flag = Field(False, description="whether `demographics` is read, kept and passed on")
+    contacts: Flag = Field(False, description="whether parents and guardians are passed on")
+    user_flags: Flag = Field(False, description="whether user flags are passed on")
+
+
+class TableLimits(Settings):
+    """`[limits.tables.TABLE]`: what one table has instead of the feed's limits."""
+
+    delete: Share | None = Field(None, description="instead of `limits.delete`")
+    update: Share | None = Field(None, description="instead of `limits.update`")
+    per_org_delete: Share | None = Field(None, description="instead of `limits.per_org_delete`")
+    minimum: Count | None = Field(None, ge=0, description="instead of `limits.minimum`")
+
+
+class Limits(Settings):
+    """`[limits]`: the guard against mass change."""
+
+    delete: Share = Field(0.10, description="the part of a table's records that one run may delete")
+    update: Share = Field(0.75, description="the part of a table's records that one run may update")
+    per_org_delete: Share = Field(0.25, description="the part of one org's records that one run may delete")
+    minimum: Count = Field(20, ge=0, description="tables, and orgs, of fewer records have no limit in percent")
+    on_breach: OnBreach = Field(OnBreach.HOLD_ALL, description="what a breach holds: the whole run, or its deletes")
+    tables: Mapping[TableName, TableLimits] = Field(default_factory=dict)
+
+    def of(self, table: str) -> guard.Limits:
+        """Return the limits that hold for one table."""
+        own = self.tables.get(table, TableLimits())
+        given = {name: value for name, value in own if value is not None}
+        common = {name: getattr(self, name) for name in TableLimits.model_fields}
+        return guard.Limits(**common | given)
+
+
+class PackageLimits(Settings):
+    """`[package]`: what a zip may unpack to."""
+
+    members: Count = Field(64, ge=1, description="how many files a zip may hold")
+    member_size: Size = Field(4 << 30, description="how large one file may be, unpacked")
+    total_size: Size = Field(8 << 30, description="how large all files may be, unpacked")
+    ratio: Count = Field(200, ge=1, description="how many times its packed size a file may unpack to")
+
+
+class Schedule(Settings):
+    """`[schedule]`, in the feed's time zone."""
+
+    apply_at: TimeOfDay = Field(time(0, 5), description="when to plan again each day, also when no drop came")
+    weekends: Flag = Field(True, description="whether runs are applied on Saturday and Sunday")
+    blackout: tuple[str, ...] = Field((), description="ranges of dates in which nothing is applied")
+    additive_only: tuple[str, ...] = Field((), description="ranges of dates in which nothing is removed")
+    not_before: date | None = Field(None, description="the first day on which anything is applied")
+    active_until: date | None = Field(None, description="the last day on which anything is applied")
+    expect_every: PositiveDuration | None = Field(None, description="after how long without a drop the feed is stale")
+
+
+class Repairs(Settings):
+    """`[repairs]`."""
+
+    strict: Strict = Field(False, description="refuse all repairs, or those of these finding codes")
+
+
+class Sis(Settings):
+    """`sis/NAME.toml`: what is particular to one student information system."""
+
+    name: str = Field(description="what the system is called")
+
+
+REQUIRED = ("orgs", "academicSessions", "classes", "users", "enrollments")
+"""The tables without which a bulk set is not complete, unless the feed says otherwise."""
+
+
+Sources = Annotated[tuple[Source, ...], AfterValidator(check_some), DefaultIs("one folder, `inbox/<feed>`")]
+Sinks = Annotated[tuple[Sink, ...], AfterValidator(check_some), DefaultIs("one `sqlite`, `<feed>.roster.db`")]
+
+
+class Feed(Settings):
+    """`feeds/NAME.toml`; `key` is NAME."""
+
+    key: Annotated[str, NotASetting()]
+    name: Annotated[str, DefaultIs("the file's name")] = Field(description="the district's name, for people")
+    timezone: Zone = Field(ZoneInfo("UTC"), description="where the district's days begin")
+    sis: SisFile | None = Field(None, description="the student information system")
+    rules: Annotated[RulesFile, DefaultIs('"default"')] = Field(description="the mapping to the target tables")
+    required: tuple[TableName, ...] = Field(REQUIRED, description="tables that a bulk set must hold")
+    allow_missing: tuple[TableName, ...] = Field((), description="tables that may lack though others refer to them")
+    rescan: PositiveDuration = Field(timedelta(seconds=30), description="how often inboxes are looked through anyway")
+    sources: Sources = Field(description="where drops come from, a table each")
+    sinks: Sinks = Field(description="where actions go, a table each")
+    scope: Scope = Scope()
+    limits: Limits = Limits()
+    package: PackageLimits = PackageLimits()
+    schedule: Schedule = Schedule()
+    repairs: Repairs = Repairs()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or "key" not in raw:
+            return raw
+        key = raw["key"]
+        sources = [{"kind": "folder", "path": f"inbox/{key}"}]
+        sinks = [{"kind": "sqlite", "path": f"{key}.roster.db"}]
+        return {"name": key, "rules": "default", "sources": sources, "sinks": sinks, **raw}
+
+
+class Config(Main):
+    """The whole configuration, loaded: absolute paths, feeds by name."""
+
+    path: Path
+    feeds: Mapping[str, Feed]

@@ -1,0 +1,76 @@
+"""The check against mass change: which limits a changeset would overstep. All breaches at once, not the first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingestd.core.model import Breach, Changes
+
+_ROUNDING = 1e-6
+"""What a product of a fraction and a count may be off by; no count of records lies so near to a limit and beyond it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a table may change in one run, as fractions: exactly so much is allowed, more is a breach.
+
+    A table, or an org's part of one, of fewer records than `minimum` is not judged by fractions. Only that a table
+    would lose all of its records is a breach whatever its size.
+    """
+
+    delete: float = 0.10
+    update: float = 0.75
+    per_org_delete: float = 0.25
+    minimum: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class OrgLoss:
+    """How many of an org's records in a table would be deleted."""
+
+    org: str
+    deleted: int
+    of: int
+
+
+def guard(
+    table: str, changes: Changes, live: int, limits: Limits, losses: tuple[OrgLoss, ...] = ()
+) -> tuple[Breach, ...]:
+    """Return the breaches of one table.
+
+    Args:
+        table: its name.
+        changes: what would change.
+        live: how many records are live now.
+        limits: what is allowed.
+        losses: what single orgs would lose.
+    """
+    return (*_of_table(table, changes, live, limits), *_of_orgs(table, losses, limits))
+
+
+def _of_table(table: str, changes: Changes, live: int, limits: Limits) -> Iterator[Breach]:
+    if changes.deleted == live > 0:
+        message = f"all {live:,} {table} would be removed; that is never done unasked"
+        yield Breach("table-emptied", message, table, None, live, live, limits.delete)
+    elif _is_over(changes.deleted, live, limits.delete, limits.minimum):
+        message = _says(f"{changes.deleted:,} of {live:,} {table} would be removed", changes.deleted / live, limits.delete)
+        yield Breach("too-many-deletes", message, table, None, changes.deleted, live, limits.delete)
+    if _is_over(changes.updated, live, limits.update, limits.minimum):
+        message = _says(f"{changes.updated:,} of {live:,} {table} would be changed", changes.updated / live, limits.update)
+        yield Breach("too-many-updates", message, table, None, changes.updated, live, limits.update)
+
+
+def _of_orgs(table: str, losses: tuple[OrgLoss, ...], limits: Limits) -> Iterator[Breach]:
+    limit = limits.per_org_delete
+    for loss in losses:
+        if _is_over(loss.deleted, loss.of, limit, limits.minimum):
+            what = f"org {loss.org}: {loss.deleted:,} of its {loss.of:,} {table} would be removed"
+            message = _says(what, loss.deleted / loss.of, limit)
+            yield Breach("too-many-deletes-in-org", message, table, loss.org, loss.deleted, loss.of, limit)
+
+
+def _is_over(count: int, of: int, limit: float, minimum: int) -> bool:
+    return of >= max(minimum, 1) and count > limit * of + _ROUNDING
+
+
+def _says(what: str, share: float, limit: float) -> str:
+    return f"{what} ({share:.2%}; the limit is {100 * limit:g}%)"

@@ -1,0 +1,100 @@
+"""Seeded 64-bit hashes of records, ids and contents. Law: 0 is never a hash; it stands for "nothing to recognise"."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from xxhash import xxh3_64_intdigest
+
+from ingestd.core.columns import arrow, flat
+from ingestd.core.model import Hashes, Ints, Mask
+
+UNIT, RECORD = "\x1f", "\x1e"
+"""Separators that the gate lets into no value, so that joined values cannot be mistaken for others."""
+_SLICE = 1 << 16
+"""Rows hashed at a time: the joined text of a whole table would be a second copy of it."""
+
+
+def seed_of(*parts: str | int) -> int:
+    """Return a 64-bit seed that changes with any of `parts`."""
+    return xxh3_64_intdigest(UNIT.join(map(str, parts)).encode())
+
+
+def hash_bytes(records: Iterable[bytes], seed: int) -> Hashes:
+    """Return one hash per record."""
+    found = np.array([xxh3_64_intdigest(one, seed) for one in records], dtype=np.uint64)
+    found[found == 0] = 1
+    return found
+
+
+def hash_strings(values: pa.Array, seed: int) -> Hashes:
+    """Return one hash per string, the blank string as 0. For columns whose values repeat: each is hashed once."""
+    encoded = pc.dictionary_encode(flat(values))
+    distinct = hash_ids(encoded.dictionary, seed)
+    return np.asarray(distinct[encoded.indices.to_numpy(zero_copy_only=False)])
+
+
+def hash_ids(values: pa.Array, seed: int) -> Hashes:
+    """Return one hash per string, the blank string as 0. For columns whose values seldom repeat."""
+    found = hash_bytes(_binary(values), seed)
+    found[pc.equal(values, "").to_numpy(zero_copy_only=False)] = 0
+    return found
+
+
+def _binary(values: pa.Array) -> list[bytes]:
+    found: list[bytes] = values.cast(pa.large_binary()).to_pylist()
+    return found
+
+
+def hash_rows(frame: pd.DataFrame, columns: Sequence[str], seed: int) -> Hashes:
+    """Return one hash per row over the filled cells of `columns`.
+
+    Blank cells do not count, and columns are taken by name in sorted order: a new blank column, or a header in
+    another order, changes no content.
+    """
+    cells = {name: arrow(frame[name]) for name in sorted(columns)}
+    parts = [_hash_slice(cells, start, seed) for start in range(0, len(frame), _SLICE)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+
+
+def _hash_slice(cells: Mapping[str, pa.Array], start: int, seed: int) -> Hashes:
+    named = [_named(values.slice(start, _SLICE), name) for name, values in cells.items()]
+    return hash_bytes(_binary(pc.binary_join_element_wise(*named, _text(""))), seed)
+
+
+def _named(values: pa.Array, name: str) -> pa.Array:
+    filled = pc.binary_join_element_wise(_text(name + UNIT), values, _text(RECORD), _text(""))
+    return pc.if_else(pc.equal(values, ""), "", filled)
+
+
+def _text(value: str) -> pa.Scalar:
+    return pa.scalar(value, pa.large_string())
+
+
+def find(needles: Hashes, sorted_hashes: Hashes) -> Ints:
+    """Return each needle's position in `sorted_hashes` (ascending; the first of equals), or -1."""
+    if not len(sorted_hashes):
+        return np.full(len(needles), -1)
+    at = np.searchsorted(sorted_hashes, needles)
+    at[at == len(sorted_hashes)] = 0
+    return np.where(sorted_hashes[at] == needles, at, -1)
+
+
+def find_unsorted(needles: Hashes, hashes: Hashes) -> Ints:
+    """Return each needle's position in `hashes`, or -1."""
+    order = np.argsort(hashes, kind="stable")
+    return np.append(order, -1)[find(needles, hashes[order])]
+
+
+def is_member(needles: Hashes, sorted_hashes: Hashes) -> Mask:
+    """Return which needles are among `sorted_hashes` (ascending, repeats allowed)."""
+    return np.asarray(find(needles, sorted_hashes) >= 0)
+
+
+def first_of_each(values: Hashes | Ints) -> Mask:
+    """Return which entries are the first of their value."""
+    first = np.zeros(len(values), bool)
+    first[np.unique(values, return_index=True)[1]] = True
+    return first

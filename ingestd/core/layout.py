@@ -1,0 +1,100 @@
+"""Tells from names alone which files of a package are those of a roster.
+
+Its law: a file is taken for one of the standard's only if there is no other that could be meant. One folder around
+all of them and another case of a name are repaired and recorded; what the standard does not name is never read.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ingestd.core.findings import batch
+from ingestd.core.manifest import FILE, TABLES_1_2
+from ingestd.core.model import Batch
+from schemas import MANIFEST_TABLES
+
+FILES = (FILE, *(f"{table}.csv" for table in (*MANIFEST_TABLES["1.1"], *TABLES_1_2)))
+"""The files that OneRoster 1.1 or 1.2 names."""
+
+_CANONICAL = {name.lower(): name for name in FILES}
+_LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which name of the package is which file: `files` maps the standard's names to those in the package.
+
+    `names` are those of all files, the standard's where they are known. A catastrophic batch forbids to read any.
+    """
+
+    files: Mapping[str, str]
+    names: tuple[str, ...]
+    batches: tuple[Batch, ...]
+
+
+def show(name: str) -> str:
+    """Return a name as a message may carry it: short, and without characters that act on a terminal."""
+    return (name if name.isprintable() else ascii(name)[1:-1])[:80]
+
+
+def arrange(names: Iterable[str]) -> Layout:
+    """Sort out the names of a package's members; those of folders end in `/`."""
+    plain = [name for name in names if not name.endswith("/")]
+    litter = [name for name in plain if _is_litter(name)]
+    roster = [name for name in plain if not _is_litter(name)]
+    folder = _enclosing(roster)
+    bare = {name: name.removeprefix(folder) for name in roster}
+    files = {_CANONICAL[short.lower()]: name for name, short in bare.items() if short.lower() in _CANONICAL}
+    others = [short for short in bare.values() if short.lower() not in _CANONICAL]
+    batches = (
+        *([batch("enclosing-folder")] if folder else []),
+        *_nested(bare.values()),
+        *_doubled([name.removeprefix(folder) for name in roster]),
+        *_recased(files, bare),
+        *_ignored([*others, *litter]),
+    )
+    return Layout(files, (*files, *map(show, others)), batches)
+
+
+def _is_litter(name: str) -> bool:
+    """Return whether a desktop left the file behind."""
+    *folders, last = name.split("/")
+    return "__MACOSX" in folders[:1] or last.startswith("._") or last.lower() in _LITTER
+
+
+def _enclosing(names: Collection[str]) -> str:
+    """Return the one folder in which all files lie, with its `/`; nothing if there is none."""
+    folders = {name[: name.find("/") + 1] for name in names}
+    return folders.pop() if len(folders) == 1 else ""
+
+
+def _nested(names: Collection[str]) -> Iterator[Batch]:
+    inside = sorted(show(name) for name in names if "/" in name)
+    if inside:
+        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
+        yield batch("unsafe-zip", detail=f"files lie in folders inside it: {', '.join(inside[:3])}{more}")
+
+
+def _doubled(names: Iterable[str]) -> Iterator[Batch]:
+    """Find names that are there twice, or differ in case alone: no telling which one is meant."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    for group in groups.values():
+        if len(group) > 1:
+            yield batch("duplicate-file", name=" or ".join(sorted(map(show, set(group)))))
+
+
+def _recased(files: Mapping[str, str], bare: Mapping[str, str]) -> Iterator[Batch]:
+    for expected, name in files.items():
+        if bare[name] != expected:
+            yield batch("file-name-case", file=expected, name=bare[name], expected=expected)
+
+
+def _ignored(names: Iterable[str]) -> Iterator[Batch]:
+    """Record what is not read; what macOS packs beside the files is one finding."""
+    counts: dict[str, int] = {}
+    for name in names:
+        label = "__MACOSX" if name.startswith("__MACOSX/") else show(name)
+        counts[label] = counts.get(label, 0) + 1
+    for label, count in counts.items():
+        yield batch("ignored-file", file=label, name=label, stands_for=count)

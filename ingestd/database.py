@@ -1,0 +1,86 @@
+"""How SQLite is opened: one connection a process, a rollback journal, one transaction a step.
+
+A write-ahead log can lose a commit when there are several connections, before SQLite 3.51.3 (its "WAL-reset bug");
+so there is none.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ingestd.core.columns import arrow, to_series
+from ingestd.core.model import Hashes, Ints
+
+BUSY = 60.0
+"""Seconds to wait for another process's transaction."""
+_SLICE = 20_000
+_VARIABLES = 30_000
+
+
+def connect(path: Path, busy: float = BUSY) -> sqlite3.Connection:
+    """Open a database that only its owner can read; made if missing. `busy` as `BUSY`."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(0o600)
+    db = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode = TRUNCATE")
+    db.execute("PRAGMA synchronous = EXTRA")
+    db.execute("PRAGMA secure_delete = ON")
+    return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Run the block in one transaction, rolled back if it, or the commit, raises."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # a full disk has SQLite roll back by itself
+            db.execute("ROLLBACK")
+        raise
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier; columns may have dots in them."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def insert(db: sqlite3.Connection, statement: str, frame: pd.DataFrame, *beside: Sequence[object]) -> None:
+    """Execute a statement for every row: first the values of `beside`, then the frame's cells in its order."""
+    cells = [arrow(frame[name]) for name in frame.columns]
+    for start in range(0, len(frame), _SLICE):
+        stop = start + _SLICE
+        columns = [values[start:stop] for values in beside]
+        columns += [values.slice(start, _SLICE).to_pylist() for values in cells]
+        db.executemany(statement, zip(*columns, strict=True))
+
+
+def select(db: sqlite3.Connection, query: str, columns: Sequence[str], values: Sequence[object] = ()) -> pd.DataFrame:
+    """Return the rows of a query as a frame of strings."""
+    cursor = db.execute(query, values)
+    parts: list[pa.Table] = []
+    schema = pa.schema([(name, pa.large_string()) for name in columns])
+    while rows := cursor.fetchmany(_SLICE):
+        cells = [pa.array(column, pa.large_string()) for column in zip(*rows, strict=True)]
+        parts.append(pa.Table.from_arrays(cells, schema=schema))
+    cells = pa.concat_tables(parts) if parts else schema.empty_table()
+    return pd.DataFrame({name: to_series(cells.column(name)) for name in columns}, copy=False)
+
+
+def signed(hashes: Hashes) -> list[int]:
+    """Return 64-bit hashes as the integers that SQLite can hold."""
+    found: list[int] = hashes.view(np.int64).tolist()
+    return found
+
+
+def slices(keys: Ints) -> Iterator[list[int]]:
+    """Yield the keys in pieces that fit into one statement."""
+    for start in range(0, len(keys), _VARIABLES):
+        yield keys[start : start + _VARIABLES].tolist()

@@ -1,0 +1,69 @@
+"""`ingestd explain`: the life of one record, from the snapshot's versions and the owned target records."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingestd.errors import UsageError
+from ingestd.feed import Feed
+from ingestd.snapshot import Version
+
+Columns = list[str] | dict[str, tuple[str, str]]
+
+
+def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = False) -> dict[str, Any]:
+    """Return `{"feed", "table", "sourcedId", "events": […], "owned": […]}`; events oldest first.
+
+    An event has the run, its drop and time, what happened (created, changed, removed), and the columns: their names,
+    or with `values` each with its old and new value.
+
+    Raises:
+        UsageError: there is no such table or record.
+    """
+    if table not in feed.tables:
+        raise UsageError(f"there is no table {table}; the binding has {', '.join(feed.tables)}")
+    versions = feed.store.snapshot.history(table, sourced_id)
+    if not versions:
+        raise UsageError(f"{table} has never had a record {sourced_id} in feed {feed.name}")
+    runs = {run.number: run.document for run in feed.store.runs()}
+    targets = [target for target in feed.policy.rules.targets if target.source == table]
+    return {
+        "feed": feed.name,
+        "table": table,
+        "sourcedId": sourced_id,
+        "events": list(_events(versions, runs, values=values)),
+        "owned": [
+            {"target": target.name, "key": sourced_id, "active": active}
+            for target in targets
+            if (active := feed.store.owns(target.name, sourced_id)) is not None
+        ],
+    }
+
+
+def _events(
+    versions: list[Version], runs: Mapping[int, Mapping[str, Any]], *, values: bool
+) -> Iterator[dict[str, Any]]:
+    before: Version | None = None
+    for version in versions:
+        is_change = before is not None and before.closed == version.opened
+        old = before.values if before and is_change else {}
+        changed = {
+            name: (old.get(name, ""), value) for name, value in version.values.items() if old.get(name, "") != value
+        }
+        yield _event(version.opened, runs, "changed" if is_change else "created", changed, values=values)
+        before = version
+    if before is not None and before.closed is not None:
+        yield _event(before.closed, runs, "removed", {}, values=values)
+
+
+def _event(
+    number: int, runs: Mapping[int, Mapping[str, Any]], what: str, changed: dict[str, tuple[str, str]], *, values: bool
+) -> dict[str, Any]:
+    run = runs.get(number, {})
+    columns: Columns = changed if values else list(changed)
+    return {
+        "run": run.get("run", f"#{number}"),
+        "drop": run.get("drop"),
+        "at": run.get("received_at", ""),
+        "what": what,
+        "columns": columns,
+    }

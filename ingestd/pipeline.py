@@ -1,0 +1,195 @@
+"""The arrow of the design, and the only place where the stages meet.
+
+    drop → claim → unpack → check → scan → read → validate → scope → diff → guard → plan → apply → commit → report
+
+`prepare` goes as far as the plan and changes nothing; `carry_out` does the last step. A plan to look at and a plan to
+apply are made by the same code (law 3).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import stamina
+
+from ingestd.core import document
+from ingestd.core.guard import Limits, guard
+from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
+from ingestd.core.plan import make_plan
+from ingestd.core.roster import Settled, losses
+from ingestd.core.rules import Rules
+from ingestd.core.scope import Scope
+from ingestd.errors import IngestdError, TransientSinkError
+from ingestd.examine import Examined, Terms, examine
+from ingestd.sinks.base import Sink
+from ingestd.stages import Stages
+from ingestd.store import Store
+from ingestd.targets import Targets
+from ingestd.unpack import Package
+from schemas import Table
+
+TRIES = 3
+"""How often a sink is asked within one run, with a growing pause between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a feed's drops are judged and mapped; `limits` has an entry per table."""
+
+    terms: Terms
+    scope: Scope
+    limits: Mapping[str, Limits]
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop."""
+
+    examined: Examined | None
+    plan: Plan | None
+    batches: tuple[Batch, ...]
+    breaches: tuple[Breach, ...]
+    held_back: int
+    document: Mapping[str, Any]
+
+    @property
+    def settled(self) -> Mapping[str, Settled]:
+        """Return the tables that came."""
+        return self.examined.settled if self.examined else {}
+
+
+def prepare(
+    package: Package | None, tables: Mapping[str, Table], store: Store, policy: Policy, stages: Stages
+) -> Prepared:
+    """Take a package, or the snapshot alone, as far as the plan. Nothing is changed.
+
+    Raises:
+        PackageFault: the package is damaged.
+        StoppingError: asked to stop.
+    """
+    examined = examine(package, tables, store.snapshot, policy.terms, stages) if package else None
+    if examined and examined.is_rejected:
+        return _rejected(examined, policy)
+    settled = examined.settled if examined else {}
+    with stages.measure("guard"):
+        breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
+    is_full = _is_full(package, store, policy)
+    targets = Targets(store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages)
+    actions = list(targets.actions())
+    with stages.measure("guard"):
+        breaches += [*targets.breaches, *_guard_targets(actions, breaches, store, policy)]
+    with stages.measure("plan"):
+        plan = make_plan(actions)
+    batches = (*(examined.batches if examined else ()), *targets.batches)
+    held_back = targets.held_back + sum(one.count.held_back for one in settled.values())
+    about = document.about_plan(
+        changes={name: one.changes for name, one in settled.items()},
+        fields=_changed_fields(settled, store),
+        breaches=breaches,
+        plan=plan,
+        held_back=held_back,
+    )
+    about = {**_about_drop(examined, batches, policy), **about}
+    return Prepared(examined, plan, batches, tuple(breaches), held_back, about)
+
+
+def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, stages: Stages) -> Sequence[Outcome]:
+    """Apply a plan through a sink; a transient fault is tried again.
+
+    Raises:
+        SinkError: the sink did nothing.
+    """
+    if prepared.plan is None:
+        raise IngestdError("a rejected drop has no plan to carry out")
+    total, done = len(prepared.plan), 0
+
+    def progress(count: int) -> None:
+        nonlocal done
+        done += count
+        stages.show.advance(done, total)
+
+    with stages.measure("apply"):
+        for attempt in stamina.retry_context(on=TransientSinkError, attempts=TRIES):
+            with attempt:
+                return sink.apply(prepared.plan, once=once, run=run, at=at, progress=progress)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def fingerprints(policy: Policy) -> dict[str, str]:
+    """Return what the target records depend on beside the roster; where it changed, all of them are planned anew."""
+    return {"rules": policy.rules.fingerprint, "scope": policy.scope.fingerprint}
+
+
+def _rejected(examined: Examined, policy: Policy) -> Prepared:
+    about = _about_drop(examined, examined.batches, policy)
+    held_back = sum(one.count.held_back for one in examined.settled.values())
+    return Prepared(examined, None, examined.batches, (), held_back, {**about, "held_back": held_back})
+
+
+def _about_drop(examined: Examined | None, batches: Sequence[Batch], policy: Policy) -> dict[str, Any]:
+    if examined is None:
+        return document.about_drop(oneroster=None, modes={}, tables={}, batches=batches)
+    counts = {name: one.count for name, one in examined.settled.items()}
+    about = document.about_drop(oneroster=examined.oneroster, modes=examined.modes, tables=counts, batches=batches)
+    left_out = [
+        {"table": name, "reason": reason, "count": None}
+        for name, reason in policy.terms.left_out.items()
+        if examined.modes.get(name, "absent") != "absent"
+    ]
+    return {**about, "left_out": left_out}
+
+
+def _guard_roster(settled: Mapping[str, Settled], store: Store, policy: Policy) -> list[Breach]:
+    orgs = _org_ids(settled, store)
+    return [
+        breach
+        for name, one in settled.items()
+        for breach in guard(name, one.changes, len(one.live), policy.limits[name], losses(one, orgs))
+    ]
+
+
+def _org_ids(settled: Mapping[str, Settled], store: Store) -> dict[int, str]:
+    """Return the sourcedIds of the known orgs by hash; read only where some org may lose records."""
+    if not any(len(one.deleted) for one in settled.values()):
+        return {}
+    live = store.snapshot.live("orgs")
+    ids = store.snapshot.read("orgs", live.rid)["sourcedId"]
+    return dict(zip(live.id.tolist(), ids, strict=True))
+
+
+def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: Store, policy: Policy) -> list[Breach]:
+    """Guard the target records too, for a change of rules or scope; what a breach of the roster explains is told once."""
+    sources = {target.name: target.source for target in policy.rules.targets}
+    told = {breach.table for breach in found}
+    breaches: list[Breach] = []
+    for target, source in sources.items():
+        counts = {one.kind: len(one) for one in actions if one.target == target}
+        if source not in told and (counts.get(Kind.UPDATE) or counts.get(Kind.REMOVE)):
+            changes = Changes(updated=counts.get(Kind.UPDATE, 0), deleted=counts.get(Kind.REMOVE, 0))
+            breaches += guard(target, changes, store.count_owned(target), policy.limits[source])
+    return breaches
+
+
+def _is_full(package: Package | None, store: Store, policy: Policy) -> bool:
+    """Return whether all target records are to be planned, not only those whose source changed."""
+    kept = {name: store.meta(name, "") for name in fingerprints(policy)}
+    return package is None or kept != fingerprints(policy) or store.meta("is_whole", "yes") != "yes"
+
+
+def _changed_fields(settled: Mapping[str, Settled], store: Store) -> dict[str, dict[str, int]]:
+    """Count which columns changed in the updated records of each table.
+
+    Raises:
+        IngestdError: two ids have the same hash (a chance of one in millions of years).
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for name, one in settled.items():
+        if not len(one.difference.updated):
+            continue
+        before = store.snapshot.read(name, one.live.rid[one.difference.was])
+        after = one.new.frame.iloc[one.difference.updated].reset_index(drop=True)
+        if (before["sourcedId"] != after["sourcedId"]).any():
+            raise IngestdError(f"{name}: two sourcedIds have the same hash; give the feed a new store")
+        counts[name] = document.changed_fields(before, after)
+    return counts

@@ -1,0 +1,66 @@
+"""What every sink promises. `tests/contracts/sink_contract.py` holds each of them to it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from ingestd.core.model import Outcome, Plan
+from ingestd.errors import ConfigError
+
+GROUP = "ingestd.sinks.v1"
+"""The entry points' group; the version lets an old plug-in be refused by name."""
+
+Progress = Callable[[int], None]
+"""Called with the number of actions carried out since the last call."""
+
+
+class Sink(Protocol):
+    """A place where target records live.
+
+    - `apply` carries the plan's actions out in their order and returns an outcome per group of actions.
+    - A create is an upsert by key: it sets every column and makes the record active, whether or not it is there.
+    - An update sets the columns of its frame; a remove follows `on_absent`, and of a missing record does nothing.
+    - Applying the same plan under the same `once` again has no further effect and returns the same outcomes.
+    - A transactional sink does all of a plan or nothing; it raises `SinkError` when it did nothing.
+    """
+
+    transactional: bool
+
+    def apply(self, plan: Plan, *, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
+        """Carry a plan out.
+
+        Args:
+            plan: the actions.
+            once: the run's token; with the plan's digest the key under which the plan is done once, and never again.
+            run: the run that applies it, for `_run`.
+            at: the time of the run, ISO 8601 UTC, for `_changed_at`.
+            progress: told how many actions were carried out.
+
+        Raises:
+            TransientSinkError: a later try may succeed; nothing was done, or it will not be done twice.
+            SinkError: no try will succeed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+def open_sink(kind: str, settings: Mapping[str, Any], folder: Path) -> Sink:
+    """Return the sink of that kind.
+
+    Args:
+        kind: the entry point's name.
+        settings: the other keys of `[[sinks]]`.
+        folder: relative paths start here.
+
+    Raises:
+        ConfigError: there is no such kind, or its settings are wrong.
+    """
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if kind not in found:
+        raise ConfigError([f"sinks.kind: {kind!r} is not one of {', '.join(sorted(found))}"])
+    sink: Sink = found[kind].load().from_settings(settings, folder)
+    return sink

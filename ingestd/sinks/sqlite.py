@@ -1,0 +1,107 @@
+"""Target tables in an SQLite file: the embedded default. The whole plan and its digest in one transaction."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from ingestd import database
+from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, Plan
+from ingestd.database import quoted
+from ingestd.errors import ConfigError, SinkError, TransientSinkError
+from ingestd.sinks.base import Progress
+
+PLANS = "_ingestd_plans"
+"""The table that remembers which plans have been applied."""
+_CREATE_PLANS = f"""CREATE TABLE IF NOT EXISTS {PLANS} (
+    once TEXT NOT NULL, digest TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (once, digest))"""
+
+
+class SqliteSink:
+    """A target table per table of the rules: its fields as TEXT, unique by key, `_active`, `_run`, `_changed_at`."""
+
+    transactional = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: sqlite3.Connection | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], folder: Path) -> Self:
+        """Read `path`, relative to `folder`.
+
+        Raises:
+            ConfigError: there is no path.
+        """
+        if not isinstance(settings.get("path"), (str, Path)):
+            raise ConfigError(['sinks.path: a sqlite sink needs path = "FILE"'])
+        return cls(folder / settings["path"])
+
+    def apply(self, plan: Plan, *, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
+        """Carry a plan out in one transaction."""
+        try:
+            return self._apply(plan, once, run, at, progress)
+        except sqlite3.OperationalError as error:
+            kind = TransientSinkError if error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED") else SinkError
+            raise kind(f"the sqlite sink failed: {error.sqlite_errorname}") from None
+        except sqlite3.Error as error:
+            raise SinkError(f"the sqlite sink failed: {error.sqlite_errorname}") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _apply(self, plan: Plan, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
+        if self._open is None:
+            self._open = database.connect(self._path)
+        db = self._open
+        with database.transaction(db):
+            db.execute(_CREATE_PLANS)
+            if not db.execute(f"SELECT 1 FROM {PLANS} WHERE once = ? AND digest = ?", [once, plan.digest]).fetchone():
+                for group in plan.actions:
+                    _carry_out(db, group, run, at)
+                    progress(len(group))
+                db.execute(f"INSERT INTO {PLANS} VALUES (?, ?, ?, ?)", [once, plan.digest, run, at])
+        return tuple(Outcome(group.target, group.kind, len(group)) for group in plan.actions)
+
+
+def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> None:
+    _fit_table(db, group)
+    fields = tuple(group.frame.columns)
+    stamp = [run] * len(group), [at] * len(group)
+    if group.kind is not Kind.REMOVE:
+        database.insert(db, _upsert(group, fields), group.frame, *stamp)
+    elif group.on_absent is OnAbsent.DELETE:
+        database.insert(db, f"DELETE FROM {quoted(group.target)} WHERE {_where(fields)}", group.frame)
+    else:
+        statement = f"UPDATE {quoted(group.target)} SET _active = 0, _run = ?, _changed_at = ? WHERE {_where(fields)}"
+        database.insert(db, statement, group.frame, *stamp)
+
+
+def _upsert(group: Actions, fields: Sequence[str]) -> str:
+    columns = ", ".join(map(quoted, ("_run", "_changed_at", *fields)))
+    marks = ", ".join("?" * (len(fields) + 2))
+    sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in ("_run", "_changed_at", *fields))
+    key = ", ".join(map(quoted, group.key))
+    insert = f"INSERT INTO {quoted(group.target)} (_active, {columns}) VALUES (1, {marks})"
+    return f"{insert} ON CONFLICT ({key}) DO UPDATE SET _active = 1, {sets}"
+
+
+def _where(fields: Sequence[str]) -> str:
+    return " AND ".join(f"{quoted(name)} = ?" for name in fields)
+
+
+def _fit_table(db: sqlite3.Connection, group: Actions) -> None:
+    """Make the target table, or add the fields that the rules added."""
+    table = quoted(group.target)
+    have = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    if not have:
+        text = ", ".join(f"{quoted(name)} TEXT NOT NULL DEFAULT ''" for name in group.columns)
+        own = "_active INTEGER NOT NULL DEFAULT 1, _run TEXT NOT NULL, _changed_at TEXT NOT NULL"
+        key = ", ".join(map(quoted, group.key))
+        db.execute(f"CREATE TABLE {table} ({text}, {own}, PRIMARY KEY ({key}))")
+    for name in group.columns if have else ():
+        if name not in have:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} TEXT NOT NULL DEFAULT ''")

@@ -1,0 +1,1 @@
+"""Where drops come from. `base` is the contract, the other modules are sources that keep it."""

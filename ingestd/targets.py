@@ -1,0 +1,111 @@
+"""From a settled roster to actions: which target records are desired now, against those that ingestd owns.
+
+Only what can have changed is mapped: the records that changed, unless the rules, the scope, a table that is looked
+up or a key that is not the record's own id make it the whole table. Both ways end in the same plan.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ingestd.core.mapping import Mapped, map_records
+from ingestd.core.model import Actions, Batch, Breach
+from ingestd.core.plan import plan_target
+from ingestd.core.roster import Settled
+from ingestd.core.rules import OnUnmapped, Rules, Target
+from ingestd.stages import Stages
+from ingestd.store import Store
+
+Lookups = dict[str, dict[str, dict[str, str]]]
+
+
+@dataclass(slots=True)
+class Targets:
+    """The planning of all target tables of one run. Use it once: iterate `actions`, then read the rest."""
+
+    store: Store
+    settled: Mapping[str, Settled]
+    rules: Rules
+    out_of_scope: frozenset[str]
+    is_full: bool
+    stages: Stages
+    batches: list[Batch] = field(default_factory=list)
+    breaches: list[Breach] = field(default_factory=list)
+    held_back: int = 0
+
+    def actions(self) -> Iterator[Actions]:
+        """Yield the actions of each target table, in the order of the rules."""
+        for target in self.rules.targets:
+            with self.stages.measure("plan", target.name):
+                yield from self._actions(target)
+
+    def _actions(self, target: Target) -> Iterator[Actions]:
+        if self.is_full or not _is_local(target) or any(self._has_changed(name) for name in target.lookups()):
+            mapped = self._map(target, self._after(target.source))
+            owned = self.store.owned(target)
+        elif self._has_changed(target.source):
+            mapped = self._map(target, self._changed(target.source))
+            before = self._map(target, self._before(target.source))
+            owned = self.store.owned(target, np.unique(np.concatenate([mapped.keys, before.keys])))
+        else:
+            return
+        self._tell(mapped)
+        yield from plan_target(mapped, owned, kept=mapped.keys[mapped.held])
+
+    # The records to map --------------------------------------------------------------------------------------
+
+    def _has_changed(self, table: str) -> bool:
+        settled = self.settled.get(table)
+        return settled is not None and bool(len(settled.opened) or len(settled.closed))
+
+    def _after(self, table: str) -> pd.DataFrame:
+        """Return all records of a table as they will be after this run; none of a table out of scope."""
+        settled = self.settled.get(table)
+        if table in self.out_of_scope:
+            return self.store.snapshot.read_live(table).iloc[:0]
+        if settled is None:
+            return self.store.snapshot.read_live(table)
+        stays = self.store.snapshot.read_live(table, settled.live.rid[settled.closed])
+        return pd.concat([stays, self._changed(table)], ignore_index=True).fillna("")
+
+    def _changed(self, table: str) -> pd.DataFrame:
+        settled = self.settled[table]
+        frame = settled.new.frame.iloc[settled.opened].reset_index(drop=True)
+        missing = [name for name in self.store.snapshot.columns(table) if name not in frame.columns]
+        return frame.assign(**dict.fromkeys(missing, "")) if missing else frame
+
+    def _before(self, table: str) -> pd.DataFrame:
+        settled = self.settled[table]
+        return self.store.snapshot.read(table, settled.live.rid[settled.closed])
+
+    # Mapping -------------------------------------------------------------------------------------------------
+
+    def _map(self, target: Target, frame: pd.DataFrame) -> Mapped:
+        return map_records(target, frame, self._lookups(target), self.rules, self.store.seed)
+
+    def _lookups(self, target: Target) -> Lookups:
+        found: Lookups = {}
+        for rule in (target.fields or {}).values():
+            if rule.lookup and rule.take:
+                frame = self._after(rule.lookup)
+                values = frame[rule.take] if rule.take in frame.columns else [""] * len(frame)
+                found.setdefault(rule.lookup, {})[rule.take] = dict(zip(frame["sourcedId"], values, strict=True))
+        return found
+
+    def _tell(self, mapped: Mapped) -> None:
+        self.batches += mapped.batches
+        self.held_back += int(mapped.held.sum())
+        if self.rules.on_unmapped is OnUnmapped.HOLD_RUN:
+            for name, count in mapped.unmapped.items():
+                message = f"{count:,} records have values that the map {name} does not have"
+                self.breaches.append(Breach("unmapped-values", message, mapped.target.name, None, count))
+
+
+def _is_local(target: Target) -> bool:
+    """Return whether a record's key is its own sourcedId, so that no other record can give the same."""
+    if target.fields is None:
+        return target.key == ("sourcedId",)
+    rules = [target.fields[name] for name in target.key]
+    return len(rules) == 1 and rules[0].column == "sourcedId" and not (rules[0].item or rules[0].lookup or rules[0].map)

@@ -1,0 +1,268 @@
+"""A run in words: verdicts, groups, the receipt, the rows of the CSV, the log line."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from report_documents import ALL, DIGEST, applied, document, duplicate, failed, first_load, held, rejected, said
+
+from ingestd.core import report
+from ingestd.core.findings import CATALOGUE, batch
+from ingestd.core.model import Batch, Cause, Severity
+
+
+def test_held_says_share_and_limit() -> None:
+    """A held run says that nothing has been changed, and what share would go against which limit."""
+    verdict = report.judge(held())
+    assert (verdict.word, verdict.meaning) == ("Held", "nothing has been changed.")
+    assert verdict.reasons == (
+        "1,776 of 4,441 users would be removed (40.0%; the limit is 10.0%).",
+        "Org school-4: 959 of its 2,410 enrollments would be removed (39.8%; the limit is 25.0%).",
+    )
+
+
+def test_held_gives_the_exact_commands() -> None:
+    """A held run gives the commands to look, to consent with the full digest, and to refuse."""
+    commands = [step.command for step in report.judge(held()).steps]
+    assert commands == [
+        "ingestd plan springfield",
+        f"ingestd release springfield.17 --plan {DIGEST}",
+        "ingestd discard springfield.17",
+    ]
+
+
+def test_held_after_additions_does_not_say_that_nothing_changed() -> None:
+    """A run whose removals wait while its additions went through says so."""
+    outcomes = [{"target": "patrons", "kind": "create", "done": 12, "failed": 0}]
+    assert report.judge(held() | {"outcomes": outcomes}).meaning == "12 changes went through, the rest waits."
+
+
+def test_held_without_a_breach_waits_for_consent() -> None:
+    """A run held for another reason than a limit says that it waits."""
+    assert report.judge(held() | {"breaches": []}).reasons == ("It waits for an administrator's consent.",)
+
+
+def test_rejected_names_file_and_column() -> None:
+    """A rejected run's reasons are what rejects it, with file and column, and nothing lesser."""
+    assert report.judge(rejected()).reasons == (
+        "academicSessions.csv is missing: the manifest says bulk, and it is not in the zip.",
+        "users.csv, column enabledUser: the column is missing from the header; did you mean enabled?",
+    )
+
+
+def test_command_with_a_vendors_file_name_is_quoted() -> None:
+    """A file name that a shell would act on is quoted in the command that is there to be copied."""
+    steps = report.judge(rejected() | {"drop": "a;rm -rf x.zip"}).steps
+    assert steps[-1].command == "ingestd check 'a;rm -rf x.zip'"
+
+
+@pytest.mark.parametrize(
+    ("counts", "meaning"),
+    [
+        ((1, 0, 0), "1 record is new."),
+        ((0, 3, 0), "3 records are changed."),
+        ((1200, 3, 1), "1,200 records are new, 3 changed and 1 gone."),
+        ((0, 0, 0), "nothing had changed since the last drop."),
+    ],
+)
+def test_applied_counts_in_words(counts: tuple[int, int, int], meaning: str) -> None:
+    """An applied run says how many records are new, changed and gone."""
+    created, updated, deleted = counts
+    changeset = {"users": {"created": created, "updated": updated, "deleted": deleted, "unchanged": 9}}
+    assert report.judge(document("applied", changeset=changeset)).meaning == meaning
+
+
+def test_failed_counts_what_was_done() -> None:
+    """A failed run says how much was carried out, and that nothing needs to be sent again."""
+    verdict = report.judge(failed())
+    assert verdict.meaning == "800 of 1,420 actions were carried out."
+    assert "nothing needs to be sent again" in verdict.steps[0].text
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["received", "rejected", "held", "applying", "applied", "failed", "duplicate", "discarded", "superseded"],
+)
+def test_every_state_has_its_words(state: str) -> None:
+    """A run of any state can be told with nothing but run, feed and state."""
+    bare = {"run": "a.1", "feed": "a", "state": state}
+    assert report.judge(bare).word
+    assert report.render_receipt(bare).endswith("\n")
+    assert report.summary_line(bare)["state"] == state
+
+
+def test_cascade_is_folded_under_its_cause() -> None:
+    """What follows from a finding is counted under it and is no group of its own."""
+    groups = report.group_findings(rejected()["listed_findings"])
+    assert "reference-to-held-back" not in [group.code for group in groups]
+    assert next(group.cascaded for group in groups if group.code == "required-value") == 412 + 29
+
+
+def test_chain_of_causes_ends_at_the_root() -> None:
+    """A finding caused by one that is itself caused lies under the first of the chain."""
+    findings = said(
+        batch("required-value", file="orgs.csv", column="name", lines=(3,)),
+        Batch(
+            "reference-to-held-back",
+            Severity.ERROR,
+            "2 of classes.csv refer to S-1, which was held back",
+            "classes.csv",
+            "schoolSourcedId",
+            (5,),
+            2,
+            Cause("required-value", "orgs.csv", 3),
+        ),
+        Batch(
+            "reference-to-held-back",
+            Severity.ERROR,
+            "40 of enrollments.csv refer to C-1, which was held back",
+            "enrollments.csv",
+            "classSourcedId",
+            (9,),
+            40,
+            Cause("reference-to-held-back", "classes.csv", 5),
+        ),
+    )["listed_findings"]
+    (group,) = report.group_findings(findings)
+    assert (group.code, group.cascaded) == ("required-value", 42)
+
+
+def test_causes_in_a_circle_end() -> None:
+    """Findings that name each other as their cause are still shown, once each."""
+    finding = {"severity": "error", "message": "m", "column": None, "count": 1}
+    a = {"code": "a", "file": "f", "line": 1, "caused_by": {"code": "b", "file": "f", "line": 2}}
+    b = {"code": "b", "file": "f", "line": 2, "caused_by": {"code": "a", "file": "f", "line": 1}}
+    groups = report.group_findings([finding | a, finding | b])
+    assert sorted(group.code for group in groups) == ["a", "b"]
+
+
+def test_gravest_comes_first_then_what_most_follows_from() -> None:
+    """Groups are ordered by gravity; within one, root causes lead, then the most frequent."""
+    codes = [group.code for group in report.group_findings(rejected()["listed_findings"])]
+    assert codes[2:] == ["required-value", "invalid-date", "dangling-reference", "unknown-column", "header-case"]
+
+
+def test_capped_findings_keep_the_true_count() -> None:
+    """A group whose lines are capped says how many lines are not shown."""
+    findings = said(batch("blank-line", file="users.csv", lines=range(2, 1002)))["listed_findings"]
+    (group,) = report.group_findings(findings)
+    assert group.count == 1000
+    assert group.notes[0].places[0].lines == "lines 2-101 and 900 more"
+
+
+@pytest.mark.parametrize(
+    ("lines", "count", "text"),
+    [
+        ((), 3, ""),
+        ((7,), 1, "line 7"),
+        ((4, 2, 3, 9), 4, "lines 2-4, 9"),
+        ((2, 3), 10, "lines 2-3 and 8 more"),
+        (range(2, 202, 2), 100, "lines 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32 and 84 more"),
+    ],
+)
+def test_lines_are_told_as_runs(lines: Any, count: int, text: str) -> None:
+    """Line numbers are told as runs, as many as fit, with the rest counted."""
+    assert report.line_list(lines, count) == text
+
+
+def test_every_code_has_a_remedy_without_braces() -> None:
+    """A remedy that wants a word which only the message knows shows it as a placeholder."""
+    assert not [code for code in CATALOGUE if "{" in report.find_remedy(code) or not report.find_remedy(code)]
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_receipt_fits_72_columns(name: str) -> None:
+    """No line of a receipt is wider than 72 columns."""
+    assert max(map(len, report.render_receipt(ALL[name]()).splitlines())) <= 72
+
+
+def test_receipt_of_a_hostile_file_name() -> None:
+    """A file name with line breaks or terminal codes cannot put a line or a colour into a receipt."""
+    text = report.render_receipt(rejected() | {"drop": "a\nACCEPTED\x1b[2J\u202e" + "x" * 300})
+    assert text.startswith("REJECTED  a ACCEPTED?[2J?")
+    assert max(map(len, text.splitlines())) <= 72
+
+
+def test_receipt_of_a_good_drop_asks_for_nothing() -> None:
+    """A drop with nothing wrong is accepted, its rows counted, and nothing is asked for."""
+    text = report.render_receipt(first_load())
+    assert text.startswith("ACCEPTED  roster.zip\nThe drop is good.\n")
+    assert "users.csv                        1,000,000     1,000,000             0" in text
+    assert text.endswith("WHAT TO DO\n  Nothing.\n")
+    assert "FINDINGS" not in text
+
+
+def test_receipt_does_not_tell_the_vendor_of_the_sink() -> None:
+    """What went wrong on the receiving side stays there."""
+    text = report.render_receipt(failed())
+    assert text.startswith("ACCEPTED")
+    assert "patrons" not in text
+
+
+def test_receipt_of_a_duplicate_says_so() -> None:
+    """A file that came before is told apart from a rejected one."""
+    assert report.render_receipt(duplicate()).startswith("DUPLICATE  roster.zip\n")
+
+
+def test_rows_are_complete() -> None:
+    """Every line of every batch is a row, and the counts add up to the batches'."""
+    rows = report.findings_rows(
+        [
+            batch("blank-line", file="users.csv", lines=range(2, 502)),
+            batch("missing-manifest", detail=""),
+            Batch("dangling-reference", Severity.ERROR, "m", "enrollments.csv", "userSourcedId", (4, 9), 412),
+        ]
+    )
+    assert rows.num_rows == 500 + 1 + 2
+    assert rows["severity"].to_pylist()[:3] == ["catastrophic", "error", "error"]
+    assert rows["line"].to_pylist()[:3] == [None, 4, 9]
+    assert rows["count"].to_pylist()[:3] == [1, 411, 1]
+    assert sum(rows["count"].to_pylist()) == 500 + 1 + 412
+
+
+def test_rows_have_the_fixed_columns() -> None:
+    """Without a finding the columns are there all the same."""
+    names = "severity code file line column count message remedy caused_by"
+    assert report.findings_rows([]).column_names == names.split()
+
+
+def test_rows_name_the_cause() -> None:
+    """A finding that follows from another names its code, file and line."""
+    rows = report.findings_rows([Batch("x", Severity.ERROR, "m", "e.csv", caused_by=Cause("bad", "c.csv", 12))])
+    assert rows["caused_by"].to_pylist() == ["bad:c.csv:12"]
+
+
+@pytest.mark.parametrize("start", list("=+-@\t\r"))
+def test_rows_are_no_formulas(start: str) -> None:
+    """A cell that a spreadsheet would run gets an apostrophe in front, in any column of text."""
+    rows = report.findings_rows([Batch("x", Severity.ERROR, f"{start}1", f"{start}2.csv", f"{start}3")])
+    cells = (rows["message"], rows["file"], rows["column"])
+    assert [cell[0].as_py() for cell in cells] == [f"'{start}1", f"'{start}2.csv", f"'{start}3"]
+
+
+def test_rows_of_many_batches_are_quick() -> None:
+    """A batch per dangling reference, 20,000 of them, is no matter of seconds."""
+    many = [Batch("dangling-reference", Severity.ERROR, f"id {n}", "e.csv", "c", (n + 2,)) for n in range(20_000)]
+    start = time.perf_counter()
+    assert report.findings_rows(many).num_rows == 20_000
+    assert time.perf_counter() - start < 2
+
+
+def test_log_line_counts() -> None:
+    """The log line has the run's counts, codes and seconds."""
+    line = report.summary_line(applied())
+    assert {"run": "springfield.17", "rows": 29170, "valid": 29157, "held_back": 13}.items() <= line.items()
+    assert {"created": 101, "updated": 41, "deleted": 56, "create": 13, "done": 55}.items() <= line.items()
+    assert {"left_out": 120, "breaches": 0, "seconds": 7.23}.items() <= line.items()
+    assert line["codes"]["reference-to-held-back"] == 7
+    assert report.summary_line(held())["codes"] == {"too-many-deletes": 1, "too-many-deletes-in-org": 1}
+
+
+def test_log_line_has_no_text_of_others() -> None:
+    """No message, reason, error, file name or district name reaches the log line."""
+    spoilt = failed() | {"error": "CANARY", "feed_name": "CANARY", "drop": "CANARY.zip"}
+    spoilt |= said(Batch("x", Severity.ERROR, "CANARY", "CANARY.csv", "CANARY"))
+    spoilt["left_out"] = [{"table": "CANARY", "reason": "CANARY", "count": 1}]
+    spoilt["outcomes"] = [{"target": "CANARY", "kind": "update", "done": 0, "failed": {"1": "CANARY"}}]
+    assert "CANARY" not in json.dumps(report.summary_line(spoilt))

@@ -1,0 +1,228 @@
+"""Reports on disk: complete, whole or not there, for their readers alone; and the page, as HTML."""
+
+import csv
+import json
+import re
+import time
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_documents import ALL, DIGEST, applied, duplicate, failed, held, rejected, said
+
+from ingestd import reports
+from ingestd.core.findings import batch
+from ingestd.core.model import Batch, Severity
+
+VOID = {"meta", "br", "hr", "img", "link", "input", "circle", "path"}
+
+
+class Outline(HTMLParser):
+    """A page's text, headings and tags; complains about tags that do not match."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.headings: list[str] = []
+        self.feed(page)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the tag."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Hold the tag against the one that is open."""
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep what is to be read."""
+        if "style" not in self.open:
+            self.words.append(data)
+        if "h2" in self.open:
+            self.headings.append(data)
+
+    @property
+    def text(self) -> str:
+        """Return the page as one line of text."""
+        return " ".join(" ".join(self.words).split())
+
+
+def outline(document: dict[str, Any]) -> Outline:
+    """Return a document's page, read."""
+    return Outline(reports.render_html(document))
+
+
+def mode(path: Path) -> int:
+    """Return a file's permissions."""
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_page_is_whole_and_loads_nothing(name: str) -> None:
+    """A page has one main heading, a caption for each table, no script, and nothing that comes from elsewhere."""
+    page = reports.render_html(ALL[name]())
+    tags = [tag for tag, _ in Outline(page).tags]
+    assert tags.count("h1") == 1
+    assert tags.count("caption") == tags.count("table")
+    assert not {"script", "link", "img", "iframe", "form"} & set(tags)
+    assert not re.search(r"https?://|url\(|@import|\bsrc=|\bhref=", page)
+
+
+def test_held_page_leads_with_verdict_and_commands() -> None:
+    """The first words are the verdict, its reason and what to do, with the digest in full."""
+    text = outline(held()).text
+    assert "Held: nothing has been changed. 1,776 of 4,441 users would be removed (40.0%; the limit is 10.0%)." in text
+    assert f"ingestd release springfield.17 --plan {DIGEST}" in text
+
+
+def test_page_has_only_sections_with_something_to_say() -> None:
+    """A duplicate has its verdict and the small print, an ordinary night all the sections in their order."""
+    assert outline(duplicate()).headings == ["Small print"]
+    assert outline(applied()).headings == [
+        "What to do next",
+        "What came",
+        "What is wrong, and where",
+        "What changed",
+        "What was done in the application",
+        "What was left out",
+        "What was repaired",
+        "Small print",
+    ]
+
+
+def test_page_of_a_bare_document() -> None:
+    """A run of which nothing more is known than its state has a page."""
+    assert "Rejected: nothing has been changed." in outline({"run": "a.1", "feed": "a", "state": "rejected"}).text
+
+
+def test_page_does_not_promise_what_was_not_done() -> None:
+    """A held run's headings say would, a failed one's table says how many of how many."""
+    assert "What would be done in the application" in outline(held()).headings
+    assert "680 of 1,300" in outline(failed()).text
+    assert "620 actions: HTTP 503." in outline(failed()).text
+
+
+def test_page_does_not_show_a_method_for_a_missing_count() -> None:
+    """An outcome for a target that has no planned action is a number like any other."""
+    outcomes = [{"target": "patrons", "kind": "update", "done": 5, "failed": 0}]
+    assert "built-in" not in reports.render_html(failed() | {"actions": {}, "outcomes": outcomes})
+
+
+def test_page_folds_cascades() -> None:
+    """What follows from a cause is in a fold under it."""
+    page = outline(rejected())
+    assert "441 more records are affected by it" in page.text
+    assert [tag for tag, _ in page.tags].count("details") == 2
+
+
+def test_page_folds_many_breaches() -> None:
+    """Of many breaches six are in sight, the others are in a fold."""
+    document = held()
+    document["breaches"] = [document["breaches"][1] | {"org": f"school-{n}"} for n in range(40)]
+    page = outline(document)
+    assert "34 more" in page.text
+    assert [tag for tag, _ in page.tags].count("details") == 1
+
+
+def test_page_escapes_what_others_wrote() -> None:
+    """Names, messages and reasons of others are text, never markup."""
+    evil = "<script>alert(1)</script>"
+    document = applied() | {"drop": evil, "feed_name": evil, "left_out": [{"table": evil, "reason": evil, "count": 1}]}
+    document |= said(Batch(evil, Severity.ERROR, evil, evil, evil), batch("missing-file", name=evil, reason=evil))
+    page = reports.render_html(document)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_page_has_contrast(scheme: int) -> None:
+    """Every colour of text stands out 4.5 to 1 from every ground that it is set on (WCAG 2.2, AA)."""
+    block = re.findall(r":root \{(.*?)\}", reports.render_html(duplicate()), re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6});", block))
+    tones = ("good", "wait", "bad", "quiet")
+    grounds = ["paper", *(f"{tone}-wash" for tone in tones)]
+    pairs = [*product(("ink", "soft"), grounds), *((t, g) for t in tones for g in ("paper", f"{t}-wash"))]
+    for text, ground in pairs:
+        light, dark = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+def test_write_makes_three_files_for_the_owner_alone(tmp_path: Path) -> None:
+    """A run's report is JSON, HTML and CSV, readable by nobody else, with nothing left lying about."""
+    reports.write(tmp_path, applied(), [batch("blank-line", file="users.csv", lines=(3, 4))])
+    assert {path.name: mode(path) for path in tmp_path.iterdir()} == {
+        "report.json": 0o600,
+        "report.html": 0o600,
+        "findings.csv": 0o600,
+    }
+    assert json.loads((tmp_path / "report.json").read_text()) == applied()
+    with (tmp_path / "findings.csv").open(newline="") as file:
+        assert [row["line"] for row in csv.DictReader(file)] == ["3", "4"]
+
+
+def test_write_without_batches_leaves_the_csv(tmp_path: Path) -> None:
+    """A report that is written again without its batches keeps the complete CSV of the first time."""
+    (tmp_path / "findings.csv").write_text("complete\n")
+    reports.write(tmp_path, applied())
+    assert (tmp_path / "findings.csv").read_text() == "complete\n"
+
+
+def test_write_that_fails_keeps_the_old_report(tmp_path: Path) -> None:
+    """A report that cannot be rendered leaves the old one as it was, and no half of a new one."""
+    reports.write(tmp_path, applied())
+    before = (tmp_path / "report.html").read_text()
+    with pytest.raises(KeyError):
+        reports.write(tmp_path, applied() | {"state": "unheard-of"})
+    assert (tmp_path / "report.html").read_text() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_write_that_cannot_take_the_place_cleans_up(tmp_path: Path) -> None:
+    """When the file's place is taken by a folder, that is said, and no temporary file stays."""
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        reports.write(tmp_path, applied())
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_many_findings_are_written_quickly(tmp_path: Path) -> None:
+    """100,000 lines take well under two seconds."""
+    many = [batch("required-value", file=f"{n}.csv", column="name", lines=range(2, 10_002)) for n in range(10)]
+    start = time.perf_counter()
+    reports.write_findings(tmp_path / "findings.csv", many)
+    assert time.perf_counter() - start < 2
+    with (tmp_path / "findings.csv").open() as file:
+        assert sum(1 for _ in file) == 100_001
+
+
+def test_receipt_lies_beside_others_results(tmp_path: Path) -> None:
+    """The receipt bears the zip's name and may be read by the vendor's group."""
+    path = reports.write_receipt(tmp_path, rejected() | {"drop": "roster.zip"})
+    assert path == tmp_path / "roster.zip.report.txt"
+    assert mode(path) == 0o640
+    assert path.read_text().startswith("REJECTED  roster.zip\n")
+
+
+@pytest.mark.parametrize("drop", ["../../etc/cron.d/x.zip", "é" * 126 + ".zip", "..", "\udcff.zip"])
+def test_receipt_stays_in_its_folder(tmp_path: Path, drop: str) -> None:
+    """Whatever the drop is called, its receipt is a file in the results folder."""
+    results = tmp_path / "results"
+    results.mkdir()
+    path = reports.write_receipt(results, duplicate() | {"drop": drop})
+    assert [path] == list(results.iterdir())
+    assert [results] == list(tmp_path.iterdir())
