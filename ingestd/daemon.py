@@ -273,6 +273,7 @@ class _Feed:
         self.thread = Thread(target=self._loop, name=f"feed {intake.name}", daemon=True)
         self._shop = shop
         self._due = shop.clock.monotonic()
+        self._soonest = math.inf
         self._offers: dict[Path, _Offer] = {}
         self._is_watching = shop.until_idle  # `once` has nothing to be woken by: it knows when quiet periods end
         self._has_resumed = False
@@ -317,7 +318,8 @@ class _Feed:
             self._watch()
             now, wall = self._shop.clock.monotonic(), self._shop.clock.wall()
             drops = sorted((drop for source in sources for drop in source.scan(now, wall)), key=lambda drop: drop.since)
-            self.waiting = sum(len(source.waiting()) for source in sources)
+            waiting = [seen for source in sources for seen in source.waiting()]
+            self.waiting, self._soonest = len(waiting), min((seen.due for seen in waiting), default=math.inf)
             self.unwell = sum(source.health() is not None for source in sources)
         finally:
             if not self.has_looked:
@@ -395,8 +397,7 @@ class _Feed:
         pace, now = self._shop.pace, self._shop.clock.monotonic()
         if self.failures:
             return self._doubled(pace.first_pause, self.failures - 1)
-        dues = (seen.due for source in self.intake.sources for seen in source.waiting())
-        return max(pace.settle, min(pace.rescan, min(dues, default=math.inf) - now))
+        return max(pace.settle, min(pace.rescan, self._soonest - now))
 
     def _doubled(self, pause: float, times: int) -> float:
         return float(min(self._shop.pace.longest_pause, pause * 2 ** min(times, 20)))

@@ -64,14 +64,31 @@ def insert(db: sqlite3.Connection, statement: str, frame: pd.DataFrame, *beside:
 
 def select(db: sqlite3.Connection, query: str, columns: Sequence[str], values: Sequence[object] = ()) -> pd.DataFrame:
     """Return the rows of a query as a frame of strings."""
+    cells = fetch(db, query, [pa.large_string()] * len(columns), values)
+    return pd.DataFrame({name: to_series(one) for name, one in zip(columns, cells, strict=True)}, copy=False)
+
+
+def fetch(
+    db: sqlite3.Connection, query: str, types: Sequence[pa.DataType], values: Sequence[object] = ()
+) -> list[pa.Array]:
+    """Return the columns of a query as Arrow arrays of these types."""
     cursor = db.execute(query, values)
-    parts: list[pa.Table] = []
-    schema = pa.schema([(name, pa.large_string()) for name in columns])
+    parts: list[list[pa.Array]] = [[pa.array([], kind)] for kind in types]
     while rows := cursor.fetchmany(_SLICE):
-        cells = [pa.array(column, pa.large_string()) for column in zip(*rows, strict=True)]
-        parts.append(pa.Table.from_arrays(cells, schema=schema))
-    cells = pa.concat_tables(parts) if parts else schema.empty_table()
-    return pd.DataFrame({name: to_series(cells.column(name)) for name in columns}, copy=False)
+        for part, column, kind in zip(parts, zip(*rows, strict=True), types, strict=True):
+            part.append(pa.array(column, kind))
+    return [pa.concat_arrays(part) for part in parts]
+
+
+def integers(column: pa.Array) -> Ints:
+    """Return a fetched column of integers."""
+    found: Ints = column.to_numpy(zero_copy_only=False)
+    return found
+
+
+def hashes(column: pa.Array) -> Hashes:
+    """Return a fetched column of hashes, kept as `signed`."""
+    return integers(column).view(np.uint64)
 
 
 def signed(hashes: Hashes) -> list[int]:

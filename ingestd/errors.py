@@ -39,5 +39,9 @@ class TransientSinkError(SinkError):
     """A sink is busy or away; the same call may succeed later."""
 
 
+class UnrecordedError(IngestdError):
+    """A plan was carried out and the store could not say so. The run stays `applying`: what comes next finishes it."""
+
+
 class StoppingError(IngestdError):
     """The daemon is asked to stop and the run has been abandoned at a safe point; it is resumed at the next start."""

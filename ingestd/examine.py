@@ -1,6 +1,6 @@
 """From a package to a settled roster: check, scan, read, validate, compare, table by table in order of dependence."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -146,7 +146,7 @@ class _Work:
         """Take a table that did not come for what it was; others may refer to it."""
         live = self.past.live(name)
         if len(live):
-            self.ids[name] = Ids(np.unique(live.id))
+            self.ids[name] = Ids(np.sort(live.id))
 
     def add(self, table: Table, mode: Mode) -> None:
         """Settle one table, unless its file is past reading."""
@@ -202,9 +202,12 @@ class _Work:
         """Check references, also those of known records whose targets are gone today."""
         seed, standing = self.terms.seed, scanned.present(live)
         keep_all = keeps_all(mode, new, scanned)
-        remember: Callable[[Candidates], None] = lambda some: self._remember(  # noqa: E731
-            table.name, live, ids_after(some, live, standing, scanned.broken, seed, keep_all=keep_all)
-        )
+
+        def remember(some: Candidates) -> None:
+            if self._is_referred_to(table.name):
+                ids = ids_after(some, live, standing, scanned.broken, seed, keep_all=keep_all, faults=scanned.batches)
+                self.ids[table.name], self.vanished[table.name] = ids, vanished(live, ids.known)
+
         remember(new)
         positions = shaken(live, standing, table, self.vanished)
         if len(positions):
@@ -215,9 +218,9 @@ class _Work:
         remember(new)
         return new, standing
 
-    def _remember(self, name: str, live: Live, ids: Ids) -> None:
-        self.ids[name] = ids
-        self.vanished[name] = vanished(live, ids.known)
+    def _is_referred_to(self, name: str) -> bool:
+        """Return whether ids of a table matter to any other, or to itself; enrollments, the largest, do not."""
+        return any(column.references == name for table in self.tables.values() for column in table.references())
 
     def _recalled(self, table: Table, settled: Settled, scanned: Scanned) -> Iterator[Batch]:
         """Yield what records carry that were not read again."""

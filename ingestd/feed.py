@@ -7,6 +7,7 @@ inbox, the sink's transaction before the store's, the store's before the folder 
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ from ingestd.core.model import Batch, Outcome
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
 from ingestd.core.state import UNFINISHED, WAITING, State
-from ingestd.daemon import Taken
-from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UsageError
+from ingestd.daemon import Taken, describe
+from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, UsageError
 from ingestd.examine import Terms
 from ingestd.filing import Filing
 from ingestd.pipeline import Policy, Prepared
 from ingestd.sinks.base import Sink, open_sink
-from ingestd.sources.base import Drop, Look, Source
+from ingestd.core.stability import Look
+from ingestd.sources.base import Drop, Source, look_of
 from ingestd.sources.folder import FolderSource
 from ingestd.stages import Show, Stages, Unseen, never
 from ingestd.store import Run, Store
@@ -68,7 +70,14 @@ class Feed:
     """One feed, as the daemon and the commands drive it. `finished` collects the runs that came to a state here."""
 
     def __init__(
-        self, settings: config.Feed, rules: Rules, state_dir: Path, *, show: Show | None = None, clock: Clock = utc_now
+        self,
+        settings: config.Feed,
+        rules: Rules,
+        state_dir: Path,
+        *,
+        show: Show | None = None,
+        clock: Clock = utc_now,
+        stages: Callable[[Show, Callable[[], bool]], Stages] = Stages,
     ) -> None:
         self.name = settings.key
         self.settings = settings
@@ -87,6 +96,7 @@ class Feed:
         self._sink: Sink | None = None
         self._show = show or Unseen()
         self._clock = clock
+        self._stages = stages
         self._log = structlog.get_logger().bind(feed=self.name)
 
     def close(self) -> None:
@@ -100,10 +110,11 @@ class Feed:
     def take(self, drop: Drop, stop: Callable[[], bool]) -> Taken:
         """Claim a stable drop and run it; WAIT if it is incomplete or has a writer."""
         with self.store.locked():
+            self._go_on(stop)
             number = self.store.next_number()
             spool = self.filing.spool(number)
             try:
-                copied = copy_drop(drop, spool)
+                copied = copy_drop(drop, spool, progress=_stopping(stop))
             except NotReadyError:
                 shutil.rmtree(spool)
                 return Taken.WAIT
@@ -114,7 +125,7 @@ class Feed:
                 self._log.warning("drop.waiting", code=whole.batch.code)
                 return Taken.WAIT
             run = self._begin(number, spool, drop.path.name, copied.sha256, _origin(drop))
-            remove_drop(drop)
+            self._take_out(drop)
             self._process(run, stop)
         return Taken.DONE
 
@@ -125,12 +136,9 @@ class Feed:
             for folder in self.filing.leftovers([run.id for run in runs]):
                 shutil.rmtree(folder)
             for run in reversed(runs):
-                if run.state in UNFINISHED:
-                    self._log.info("run.resumed", run=run.id)
-                    _finish_claim(run)
-                    self._process(run, stop)
-                elif run.state not in WAITING:
-                    self.filing.file(run.id, run.state, _received(run))
+                if run.state not in UNFINISHED | WAITING and self.filing.running(run.id).exists():
+                    self._close_run(run, None)  # it came to its end, and nobody was told
+            self._go_on(stop)
             self._retry(stop)
 
     def tick(self, wall: datetime, stop: Callable[[], bool]) -> None:
@@ -142,8 +150,23 @@ class Feed:
         with self.store.locked():
             self.store.set_meta("last_tick", due.isoformat())
             if last:  # the first day has nothing behind it
+                self._go_on(stop)
                 self._retry(stop)
                 self.replan(stop)
+
+    def _go_on(self, stop: Callable[[], bool]) -> None:
+        """Go on with runs that a killed process left: what they did must be recorded before anything is planned."""
+        for run in reversed(self.store.runs(*UNFINISHED)):
+            self._log.info("run.resumed", run=run.id)
+            _finish_claim(run)
+            self._process(run, stop)
+
+    def _take_out(self, drop: Drop) -> None:
+        """Remove a claimed drop from the inbox. If that fails the run goes on, and the drop is a duplicate next time."""
+        try:
+            remove_drop(drop)
+        except OSError as error:
+            self._log.error("drop.stuck", **describe(error))
 
     def _due(self, wall: datetime) -> datetime:
         """Return the last time at which a tick was due."""
@@ -173,9 +196,11 @@ class Feed:
             StaleDigestError: the plan is not the one named; the run is held.
         """
         with self.store.locked():
+            self._go_on(stop)
             number = self.store.next_number()
             spool = self.filing.spool(number)
-            copied = copy_drop(Drop(path, Look.of(path.stat()), 0.0), spool)
+            source = path.resolve()
+            copied = copy_drop(Drop(source, look_of(source.stat()), 0.0), spool)
             run = self._begin(number, spool, path.name, copied.sha256, {})
             return self._process(run, stop, digest=digest)
 
@@ -187,6 +212,7 @@ class Feed:
             StaleDigestError: its plan has changed; the new one is kept with the run.
         """
         with self.store.locked():
+            self._go_on(stop)
             held = self._held(run)
             self._log.info("run.released", run=run)
             return self._process(held, stop, digest=digest)
@@ -198,7 +224,7 @@ class Feed:
 
     def replan(self, stop: Callable[[], bool] = never) -> Run | None:
         """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do."""
-        prepared = self._prepare(None, Stages(self._show, stop))
+        prepared = self._prepare(None, self._stages(self._show, stop))
         if not prepared.plan:
             return None
         number = self.store.next_number()
@@ -214,7 +240,7 @@ class Feed:
         with self.store.locked():
             if path is None and (held := self.held_run()):
                 path = self.filing.package(held.id, held.document.get("drop"))
-            return self._prepare(path, Stages(self._show))
+            return self._prepare(path, self._stages(self._show, never))
 
     def held_run(self) -> Run | None:
         """Return the run that waits for consent, if any."""
@@ -253,11 +279,12 @@ class Feed:
         Raises:
             StoppingError: abandoned at a safe point; `resume` goes on with it.
             StaleDigestError: `digest` names another plan.
+            UnrecordedError: carried out, not recorded; `resume`, and whatever comes before it, goes on with it.
         """
-        stages = Stages(self._show, stop)
+        stages = self._stages(self._show, stop)
         try:
             return self._run(run, stages, digest)
-        except (StoppingError, StaleDigestError):
+        except (StoppingError, StaleDigestError, UnrecordedError):
             raise
         except PackageFault as fault:
             return self._reject(run, [fault.batch], stages)
@@ -307,20 +334,25 @@ class Feed:
             self._sink = self._open_sink()
         outcomes = pipeline.carry_out(prepared, self._sink, once=run.token, run=run.id, at=self._now(), stages=stages)
         with stages.measure("commit", may_stop=False):
-            done = self._commit(run, prepared, outcomes, stages)
+            try:
+                done = self._commit(run, prepared, outcomes, stages)
+            except (OSError, sqlite3.Error) as error:
+                fault = type(error).__name__
+                raise UnrecordedError(f"the plan of {run.id} was carried out, but not recorded: {fault}") from None
         return self._close_run(done, None)
 
     def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
         assert prepared.plan is not None, "only a run with a plan is applied"
         with self.store.transaction():
             is_whole = self.store.own(prepared.plan, outcomes)
-            following = self.store.snapshot.commit(prepared.settled, run.number)
+            self.store.snapshot.commit(prepared.settled, run.number)
             for name, value in pipeline.fingerprints(self.policy).items():
                 self.store.set_meta(name, value)
             self.store.set_meta("is_whole", "yes" if is_whole else "no")
             about = {"outcomes": document.about_outcomes(outcomes), "stages": stages.seconds}
             done = self.store.move(run, State.APPLIED, self._ended(run, State.APPLIED, about))
-        self.store.snapshot.publish(following)
+        with suppress(OSError):  # derived: made again from the versions when they are next wanted
+            self.store.snapshot.publish()
         return done
 
     def _open_sink(self) -> Sink:
@@ -345,11 +377,11 @@ class Feed:
         """Report a run that came to a state, and file it if it is at its end. A report never stops a run."""
         try:
             self.filing.report(run.document, batches)
-        except OSError as error:
-            self._log.error("feed.failed", run=run.id, error=type(error).__name__)
+            self._log.info(f"run.{run.state}", **report.summary_line(run.document))
+        except Exception as error:
+            self._log.error("report.failed", run=run.id, **describe(error))
         if run.state not in WAITING:
             self.filing.file(run.id, run.state, _received(run))
-        self._log.info(f"run.{run.state}", **report.summary_line(run.document))
         self.finished.append(run)
         return run
 
@@ -377,6 +409,16 @@ def _origin(drop: Drop) -> dict[str, Any]:
     """Return by what a drop is known again in its inbox."""
     look = drop.look
     return {"path": str(drop.path), "look": [look.dev, look.ino, look.size, look.mtime_ns, look.ctime_ns]}
+
+
+def _stopping(stop: Callable[[], bool]) -> Callable[[int, int], None]:
+    """Return a progress that abandons a long copy when asked to stop."""
+
+    def progress(_done: int, _total: int) -> None:
+        if stop():
+            raise StoppingError("asked to stop while claiming")
+
+    return progress
 
 
 def _finish_claim(run: Run) -> None:

@@ -26,6 +26,7 @@ EVENTS: Mapping[str, str] = {
     "daemon.started": "the daemon is up, and how many feeds it serves",
     "daemon.stopped": "the daemon has ended in good order",
     "config.loaded": "the configuration was read, at the start or on SIGHUP",
+    "config.refused": "on SIGHUP the configuration has faults; the one in force stays; `ingestd config check` tells them",
     "feed.failed": "a feed's own turn failed; the other feeds go on, and this one is tried again",
     "watchdog.withheld": "a feed's thread is stuck or dead, so systemd is no longer told that all is well",
     "folder.lost": "an inbox is not there or cannot be read; `problem` says why",
@@ -33,6 +34,7 @@ EVENTS: Mapping[str, str] = {
     "file.ignored": "something that is not a drop lies in an inbox, and stays there",
     "watcher.failed": "a folder cannot be watched; it is looked through at every rescan instead",
     "watcher.restarted": "a folder was no longer watched, so it is watched anew; a rescan finds what came meanwhile",
+    "drop.stuck": "a drop was claimed and could not be removed from the inbox; look at the inbox's permissions",
     "drop.waiting": "a drop is there and not taken yet: still growing, or cut off",
     "run.received": "a drop was claimed and is now a run",
     "run.duplicate": "the same zip has been here before; nothing was done",
@@ -42,6 +44,7 @@ EVENTS: Mapping[str, str] = {
     "run.discarded": "someone refused a held run",
     "run.superseded": "a newer drop took the place of a held run",
     "run.applied": "the plan was carried out and the snapshot has advanced",
+    "report.failed": "a run came to its end, and its report could not be written; the run stands",
     "run.failed": "the world failed (sink, disk, network), or some actions did; the next run repairs it",
     "run.resumed": "a run that a stop had cut short goes on",
     "stamina.retry_scheduled": "a sink was busy or away, and is tried again soon",
@@ -111,8 +114,8 @@ _FIELDS: Mapping[_Shape, str] = {
     _words: "feeds at",
     _name: "drop file path folder source sink sourced_id",
     _count: "line count rows valid held_back of limit bytes seconds runs waiting attempt times pause pid exit_code "
-    "created updated deleted unchanged create update remove done failed breaches retry_num wait_for waited_so_far",
-    _counts: "changeset actions findings stages tables outcomes",
+    "created updated deleted unchanged create update remove done failed breaches left_out retry_num wait_for waited_so_far",
+    _counts: "changeset actions findings stages tables outcomes codes",
     _trace: "exception",
 }
 FIELDS: Mapping[str, _Shape] = {name: shape for shape, names in _FIELDS.items() for name in names.split()}

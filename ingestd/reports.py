@@ -7,7 +7,6 @@ pipeline logs that and goes on.
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -23,6 +22,7 @@ from ingestd.core.report import Document
 
 _LONGEST = 255  # bytes of a file's name, on every file system that matters
 _SUFFIX = ".report.txt"
+_ASIDE = ".report.part"
 
 
 def render_html(document: Document) -> str:
@@ -77,15 +77,21 @@ def _write_text(path: Path, text: str, *, mode: int = 0o600) -> None:
 
 @contextmanager
 def _replacing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
-    """Give a new file that takes the place of `path` when all is written; on a fault the old one stays."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-")
+    """Give a new file that takes the place of `path` when all is written; on a fault the old one stays.
+
+    Its name until then is always the same, so that what a killed process left goes with the next report. O_EXCL:
+    nothing that a vendor laid there under that name is followed or written to.
+    """
+    aside = path.with_name(_ASIDE)
+    aside.unlink(missing_ok=True)
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        aside.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise

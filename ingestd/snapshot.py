@@ -1,11 +1,10 @@
 """A feed's roster as last accepted: append-only versions in SQLite, and beside them arrays derived from the live ones.
 
-A version is live until a run closes it. The arrays are all that a daily run loads; they carry the snapshot's
-generation, and are rebuilt from the versions when they are missing or of another generation.
+A version is live until a run closes it, which is told in a table of its own: versions are never written again, and
+closing a thousand of a million touches a few pages. The arrays are all that a daily run loads; they carry the
+snapshot's generation, and are rebuilt from the versions when they are missing or of another generation.
 """
 
-import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -14,21 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from ingestd import database
+from ingestd import arrays, database
 from ingestd.core.commit import advance, live_of
-from ingestd.core.model import Hashes, Ints
-from ingestd.core.read import METADATA
+from ingestd.core.model import Ints
 from ingestd.core.roster import Settled
-from ingestd.core.scan import Live, References
+from ingestd.core.scan import Live
 from ingestd.core.validate import Note
 from ingestd.database import quoted, select
-from ingestd.files import sync_folder
 from schemas import Table
 
-_KEPT = ("rid", "opened", "closed", "hash", "notes")
+_KEPT = ("rid", "opened", "hash", "notes")
 _NOTES = 62
 """Notes a record can carry: bits of a signed 64-bit integer, less the sign and one to spare."""
+_NEXT = "next"
+"""The folder of arrays whose generation is not committed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Version:
 class Snapshot:
     """The snapshot of one feed. Writing happens inside the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, arrays: Path, tables: Mapping[str, Table], seed: int) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: Path, tables: Mapping[str, Table], seed: int) -> None:
         self._db = db
-        self._arrays = arrays
+        self._arrays = folder
         self._tables = tables
         self._seed = seed
 
@@ -53,11 +53,13 @@ class Snapshot:
 
     def live(self, name: str) -> Live:
         """Return the arrays of a table's live records; read-only maps of files where those are up to date."""
-        folder = self._arrays / str(self._generation()) / name
-        if (folder / "complete").exists():
-            return _load(folder)
-        live = self._rebuild(name)
-        _save(folder, live)
+        generation = self._generation()
+        folder = self._arrays / str(generation) / name
+        live = arrays.load(folder, self._tables[name])
+        if live is None:
+            live = self._rebuild(name)
+            self._forget_others(generation)
+            arrays.save(folder, live)
         return live
 
     def columns(self, name: str) -> tuple[str, ...]:
@@ -80,11 +82,11 @@ class Snapshot:
         columns = self.columns(name)
         if not self._exists(name):
             return _empty(columns)
-        live = f"FROM {_versions(name)} WHERE closed IS NULL ORDER BY rid"
+        live = f"FROM {_live(name)} ORDER BY rid"
         frame = select(self._db, f"SELECT {_list(columns)} {live}", columns)
         if without is None or not len(without):
             return frame
-        rids = np.array(self._db.execute(f"SELECT rid {live}").fetchall(), np.int64)[:, 0]
+        rids = database.integers(database.fetch(self._db, f"SELECT rid {live}", [pa.int64()])[0])
         return frame[~np.isin(rids, without)].reset_index(drop=True)
 
     def notes(self, name: str) -> tuple[Note, ...]:
@@ -97,7 +99,8 @@ class Snapshot:
         if not self._exists(name):
             return []
         columns = self.columns(name)
-        query = f"SELECT opened, closed, {_list(columns)} FROM {_versions(name)} WHERE sourcedId = ? ORDER BY rid"
+        both = f"{_versions(name)} LEFT JOIN {_closings(name)} USING (rid)"
+        query = f"SELECT opened, closed, {_list(columns)} FROM {both} WHERE sourcedId = ? ORDER BY rid"
         rows = self._db.execute(query, [sourced_id])
         return [Version(opened, closed, dict(zip(columns, cells, strict=True))) for opened, closed, *cells in rows]
 
@@ -105,27 +108,33 @@ class Snapshot:
         """Return the number of live records of a table."""
         if not self._exists(name):
             return 0
-        query = f"SELECT count(*) FROM {_versions(name)} WHERE closed IS NULL"
+        query = f"SELECT (SELECT count(*) FROM {_versions(name)}) - (SELECT count(*) FROM {_closings(name)})"
         return int(self._db.execute(query).fetchone()[0])
 
     # Writing -----------------------------------------------------------------------------------------------
 
-    def commit(self, settled: Mapping[str, Settled], run: int) -> dict[str, Live]:
-        """Write the versions that a run opens and closes. Return the next live arrays, for `publish`."""
-        following = {name: self._commit(name, one, run) for name, one in settled.items()}
+    def commit(self, settled: Mapping[str, Settled], run: int) -> None:
+        """Write the versions that a run opens, and which ones it closes; `publish` once the transaction is over."""
+        shutil.rmtree(self._arrays / _NEXT, ignore_errors=True)
+        for name, one in settled.items():
+            arrays.save(self._arrays / _NEXT / name, self._commit(name, one, run))
         self._db.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
-        return following
 
-    def publish(self, following: Mapping[str, Live]) -> None:
-        """Put the arrays of a committed generation in place, after the transaction; a crash here costs time only."""
+    def publish(self) -> None:
+        """Put the arrays of a committed generation in place; a crash before that costs the time to rebuild them."""
         generation = self._generation()
+        following = self._arrays / _NEXT
+        following.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in self._tables:
-            folder = self._arrays / str(generation) / name
-            if name in following:
-                _save(folder, following[name])
-            else:
-                _carry(self._arrays / str(generation - 1) / name, folder)
-        for old in self._arrays.iterdir():
+            if not (following / name).exists():
+                arrays.carry(self._arrays / str(generation - 1) / name, following / name)
+        shutil.rmtree(self._arrays / str(generation), ignore_errors=True)
+        following.rename(self._arrays / str(generation))
+        self._forget_others(generation)
+
+    def _forget_others(self, generation: int) -> None:
+        """Remove the arrays of other generations, lest one of them is taken for good when its number comes again."""
+        for old in self._arrays.iterdir() if self._arrays.exists() else ():
             if old.name != str(generation):
                 shutil.rmtree(old, ignore_errors=True)
 
@@ -139,7 +148,8 @@ class Snapshot:
         statement = f"INSERT INTO {_versions(name)} ({_list(columns)}) VALUES ({_marks(columns)})"
         hashes, noted = database.signed(settled.new.hash[settled.opened]), notes[settled.opened].tolist()
         database.insert(self._db, statement, frame, rids, [run] * len(frame), hashes, noted)
-        self._update(name, "closed = ?", settled.live.rid[settled.closed], [run] * len(settled.closed))
+        rids_closed = settled.live.rid[settled.closed].tolist()
+        self._db.executemany(f"INSERT INTO {_closings(name)} VALUES (?, ?)", ((rid, run) for rid in rids_closed))
         still, same = settled.difference.still, settled.difference.same
         hashes, noted = database.signed(settled.new.hash[same]), notes[same].tolist()
         self._update(name, "hash = ?, notes = ?", settled.live.rid[still], hashes, noted)
@@ -151,19 +161,21 @@ class Snapshot:
         self._db.executemany(statement, zip(*values, rids.tolist(), strict=True))
 
     def _create(self, name: str, columns: Sequence[str]) -> None:
-        """Make the table of versions, or add the columns that the vendor added."""
+        """Make the table of versions, or add the columns that the vendor, or the binding, added."""
         if not self._exists(name):
             text = ", ".join(f"{quoted(column)} TEXT NOT NULL DEFAULT ''" for column in columns)
-            kept = "rid INTEGER PRIMARY KEY, opened INTEGER NOT NULL, closed INTEGER, hash INTEGER, notes INTEGER"
+            kept = "rid INTEGER PRIMARY KEY, opened INTEGER NOT NULL, hash INTEGER NOT NULL, notes INTEGER NOT NULL"
             self._db.execute(f"CREATE TABLE {_versions(name)} ({kept}, {text})")
+            self._db.execute(f"CREATE TABLE {_closings(name)} (rid INTEGER PRIMARY KEY, closed INTEGER NOT NULL)")
             return
+        have = {column.casefold() for column in self.columns(name)}  # as SQLite compares names
         for column in columns:
-            if column.startswith(METADATA) and column not in self.columns(name):
+            if column.casefold() not in have:
                 statement = f"ALTER TABLE {_versions(name)} ADD COLUMN {quoted(column)} TEXT NOT NULL DEFAULT ''"
                 self._db.execute(statement)
 
     def _note_bits(self, name: str, settled: Settled) -> Ints:
-        """Translate the candidates' notes into the snapshot's bits; what finds no bit is not remembered as known."""
+        """Translate the candidates' notes into the snapshot's bits. No table of the binding has as many as `_NOTES`."""
         known = {note: bit for bit, note in enumerate(self.notes(name))}
         bits = np.zeros(len(settled.new), np.int64)
         for i, note in enumerate(settled.new.note_names):
@@ -184,14 +196,22 @@ class Snapshot:
         if not self._exists(name):
             return Live()
         frame = self.read_live(name)
-        query = f"SELECT rid, hash, notes FROM {_versions(name)} WHERE closed IS NULL ORDER BY rid"
-        beside = np.array(self._db.execute(query).fetchall(), np.int64).reshape(-1, 3)
-        rid, hashes, notes = (np.ascontiguousarray(beside[:, i]) for i in range(3))
-        return live_of(self._tables[name], frame, rid, hashes.view(np.uint64), notes, self._seed)
+        query = f"SELECT rid, hash, notes FROM {_live(name)} ORDER BY rid"
+        rid, hashes, notes = database.fetch(self._db, query, [pa.int64()] * 3)
+        rids, noted = database.integers(rid), database.integers(notes)
+        return live_of(self._tables[name], frame, rids, database.hashes(hashes), noted, self._seed)
 
 
 def _versions(name: str) -> str:
     return quoted(f"versions_{name}")
+
+
+def _closings(name: str) -> str:
+    return quoted(f"closings_{name}")
+
+
+def _live(name: str) -> str:
+    return f"{_versions(name)} WHERE rid NOT IN (SELECT rid FROM {_closings(name)})"
 
 
 def _list(columns: Sequence[str]) -> str:
@@ -204,44 +224,3 @@ def _marks(values: Sequence[object]) -> str:
 
 def _empty(columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([], dtype="str") for name in columns})
-
-
-# The arrays as files ----------------------------------------------------------------------------------------
-
-
-def _save(folder: Path, live: Live) -> None:
-    """Write the arrays; the file `complete` comes last, so that a torn set is never read."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    for name in ("rid", "hash", "id", "content", "notes"):
-        _write(folder / f"{name}.npy", getattr(live, name))
-    for column, one in live.references.items():
-        _write(folder / f"{column}.row.npy", one.row)
-        _write(folder / f"{column}.target.npy", one.target)
-    (folder / "complete").write_text(json.dumps(sorted(live.references)))
-    sync_folder(folder)
-
-
-def _write(path: Path, values: Ints | Hashes) -> None:
-    with path.open("wb") as file:
-        np.save(file, values)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _load(folder: Path) -> Live:
-    def array(name: str) -> Ints:
-        found: Ints = np.load(folder / f"{name}.npy", mmap_mode="r")
-        return found
-
-    columns = json.loads((folder / "complete").read_text())
-    references = {name: References(array(f"{name}.row"), array(f"{name}.target").view(np.uint64)) for name in columns}
-    hashes = {name: array(name).view(np.uint64) for name in ("hash", "id", "content")}
-    return Live(rid=array("rid"), notes=array("notes"), references=references, **hashes)
-
-
-def _carry(before: Path, after: Path) -> None:
-    """Take over the arrays of a table that a run did not touch."""
-    if (before / "complete").exists():
-        after.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        before.rename(after)

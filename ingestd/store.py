@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ import pyarrow as pa
 import sqlite_utils
 
 from ingestd import database
-from ingestd.core.mapping import KEY_JOIN, key_text
-from ingestd.core.model import Actions, Hashes, Kind, OnAbsent, Outcome, Plan
+from ingestd.core.mapping import key_text, split_key
+from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
 from ingestd.core.plan import Owned
 from ingestd.core.rules import Target
-from ingestd.core.state import State, step
+from ingestd.core.state import IllegalStepError, State, step
 from ingestd.database import quoted, signed
+from ingestd.errors import ConfigError
 from ingestd.snapshot import Snapshot
 from schemas import Table
 
@@ -31,15 +32,17 @@ migrations = sqlite_utils.Migrations("ingestd.store")
 @migrations()
 def runs_and_settings(db: sqlite_utils.Database) -> None:
     """Make the tables that every feed has. Versions and owned records get theirs when they first come."""
-    db["meta"].create({"key": str, "value": str}, pk="key")
-    db["meta"].insert_all([{"key": "generation", "value": "0"}, {"key": "seed", "value": str(secrets.randbits(63))}])
-    db["notes"].create({"table_name": str, "bit": int, "code": str, "column_name": str}, pk=("table_name", "bit"))
-    db["runs"].create(
+    meta, runs = db.table("meta"), db.table("runs")
+    meta.create({"key": str, "value": str}, pk="key")
+    meta.insert_all([{"key": "generation", "value": "0"}, {"key": "seed", "value": str(secrets.randbits(63))}])
+    notes = {"table_name": str, "bit": int, "code": str, "column_name": str}
+    db.table("notes").create(notes, pk=("table_name", "bit"))
+    runs.create(
         {"number": int, "run": str, "sha256": str, "state": str, "token": str, "origin": str, "document": str},
         pk="number",
         not_null={"run", "state", "token", "document"},
     )
-    db["runs"].create_index(["run"], unique=True)
+    runs.create_index(["run"], unique=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,20 @@ class Store:
         self.feed = feed
         self._lock = folder / f"{feed}.lock"
         self._db = database.connect(folder / f"{feed}.db")
-        migrations.apply(sqlite_utils.Database(self._db))
+        self._migrate()
         self.seed = int(self.meta("seed", "0"))
         self.snapshot = Snapshot(self._db, folder / f"{feed}.arrays", tables, self.seed)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _migrate(self) -> None:
+        """Bring the file to this version's form, at once or not at all, and one process after another."""
+        db = sqlite_utils.Database(self._db)
+        if migrations.pending(db):
+            with self.transaction():
+                migrations.apply(db)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -138,13 +148,14 @@ class Store:
         """Take a run to its next state, and keep what is now known of it.
 
         Raises:
-            IllegalStepError: the state table has no such step.
+            IllegalStepError: the state table has no such step, or the run is in another state by now.
         """
         if state is not run.state:
             step(run.state, state)
-        self._db.execute(
-            "UPDATE runs SET state = ?, document = ? WHERE number = ?", [str(state), json.dumps(document), run.number]
-        )
+        statement = "UPDATE runs SET state = ?, document = ? WHERE number = ? AND state = ?"
+        done = self._db.execute(statement, [str(state), json.dumps(document), run.number, str(run.state)])
+        if not done.rowcount:
+            raise IllegalStepError(f"run {run.id} is not {run.state} any more")
         return self.run(run.id)
 
     @contextmanager
@@ -156,30 +167,35 @@ class Store:
     # Owned target records ------------------------------------------------------------------------------------
 
     def owned(self, target: Target, keys: Hashes | None = None) -> Owned:
-        """Return the active target records that ingestd created; only those with a key in `keys` if given."""
-        none = np.zeros(0, np.uint64)
+        """Return the active target records that ingestd created; only those with a key in `keys` if given.
+
+        Raises:
+            ConfigError: the rules give the table another key than that by which its records were made.
+        """
+        types = [pa.int64(), pa.int64(), pa.large_string()]
+        parts = [[pa.array([], kind)] for kind in types]
+        for query, values in self._queries(target, keys):
+            for part, column in zip(parts, database.fetch(self._db, query, types, values), strict=True):
+                part.append(column)
+        found, contents, text = (pa.concat_arrays(part) for part in parts)
+        return Owned(database.hashes(found), database.hashes(contents), split_key(text, len(target.key)))
+
+    def _queries(self, target: Target, keys: Hashes | None) -> Iterator[tuple[str, Sequence[object]]]:
         if not self._owns(target.name):
-            return Owned(none, none, [pa.array([], pa.large_string()) for _ in target.key])
+            return
+        self._check_key(target.name, target.key)
         query = f"SELECT key_hash, content, key FROM {_owned(target.name)} WHERE active = 1"
         if keys is None:
-            rows = self._db.execute(query).fetchall()
-        else:
-            rows = [
-                row
-                for some in database.slices(keys.view(np.int64))
-                for row in self._db.execute(f"{query} AND key_hash IN ({', '.join('?' * len(some))})", some)
-            ]
-        numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
-        parts = [str(row[2]).split(KEY_JOIN) for row in rows]
-        fields = [pa.array([part[i] for part in parts], pa.large_string()) for i in range(len(target.key))]
-        return Owned(_unsigned(numbers[:, 0]), _unsigned(numbers[:, 1]), fields)
+            yield query, ()
+            return
+        for some in database.slices(keys.view(np.int64)):
+            yield f"{query} AND key_hash IN ({', '.join('?' * len(some))})", some
 
-    def owns(self, target: str, key: str) -> bool | None:
-        """Return whether the target record of that key is active, or None if ingestd does not own it."""
-        if not self._owns(target):
-            return None
-        row = self._db.execute(f"SELECT active FROM {_owned(target)} WHERE key = ?", [key]).fetchone()
-        return bool(row[0]) if row else None
+    def _check_key(self, target: str, key: Sequence[str]) -> None:
+        kept = json.loads(self.meta(f"key of {target}", json.dumps(key)))
+        if kept != list(key):
+            words = f"its records were made with the key {kept}; a table of another key needs another name"
+            raise ConfigError([f"table.{target}.key: {words}"])
 
     def count_owned(self, target: str) -> int:
         """Return how many active target records ingestd owns in a target table."""
@@ -195,15 +211,19 @@ class Store:
             self._own(group, done)
         return not any(outcome.failed for outcome in outcomes)
 
-    def _own(self, group: Actions, done: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> None:
+    def _own(self, group: Actions, done: Mask) -> None:
         table = _owned(group.target)
-        self._db.execute(
-            f"CREATE TABLE IF NOT EXISTS {table} "
-            "(key_hash INTEGER PRIMARY KEY, content INTEGER NOT NULL, key TEXT NOT NULL, active INTEGER NOT NULL)"
-        )
-        keys, contents = signed(group.keys[done]), signed(group.contents[done])
+        if not self._owns(group.target):
+            columns = (
+                "key_hash INTEGER PRIMARY KEY, content INTEGER NOT NULL, key TEXT NOT NULL, active INTEGER NOT NULL"
+            )
+            self._db.execute(f"CREATE TABLE {table} ({columns})")
+            self.set_meta(f"key of {group.target}", json.dumps(group.key))
+        rows = np.flatnonzero(done)
+        rows = rows[np.argsort(group.keys[rows].view(np.int64))]  # in the order of the table, or SQLite is slow
+        keys, contents = signed(group.keys[rows]), signed(group.contents[rows])
         if group.kind is not Kind.REMOVE:
-            texts = key_text(group.frame[done], group.key).to_pylist()
+            texts = key_text(group.frame[list(group.key)].iloc[rows], group.key).to_pylist()
             statement = f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, 1)"
             self._db.executemany(statement, zip(keys, contents, texts, strict=True))
         elif group.on_absent is OnAbsent.DELETE:
@@ -228,11 +248,12 @@ def _owned(target: str) -> str:
     return quoted(f"owned_{target}")
 
 
-def _unsigned(values: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Hashes:
-    return np.ascontiguousarray(values).view(np.uint64)
-
-
-def open_readonly(folder: Path, feed: str) -> sqlite3.Connection | None:
-    """Return a connection that cannot write, or None if the feed has no store yet."""
+def documents(folder: Path, feed: str) -> list[Mapping[str, Any]]:
+    """Return the documents of a feed's runs, newest first, without opening its store for writing."""
     path = folder / f"{feed}.db"
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=database.BUSY) if path.exists() else None
+    if not path.exists() or not path.stat().st_size:  # it is empty until it has its tables
+        return []
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=database.BUSY)) as db:
+        rows = db.execute("SELECT document FROM runs ORDER BY number DESC").fetchall()
+    return [json.loads(row[0]) for row in rows]

@@ -42,7 +42,7 @@ class PackageLimits:
     members: int = 64
     member_bytes: int = 4 << 30
     total_bytes: int = 8 << 30
-    ratio: int = 250
+    ratio: int = 200
 
 
 class PackageFault(IngestdError):  # noqa: N818 - a finding of the drop, not an error of the world

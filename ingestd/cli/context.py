@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ingestd.errors import UsageError
+from ingestd.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from ingestd.config import Config
@@ -37,6 +37,18 @@ class App:
         found = config.load(config.find(self._path))
         log.configure(found.log.level)
         return found
+
+    def reload(self) -> None:
+        """Read the configuration anew; while it is wrong, the one in force stays, and the log says why."""
+        import structlog
+
+        before = self.config
+        del self.config
+        try:
+            structlog.get_logger().info("config.loaded", feeds=len(self.config.feeds))
+        except ConfigError as error:
+            self.config = before
+            structlog.get_logger().error("config.refused", count=len(error.problems))
 
     @contextmanager
     def feed(self, name: str, show: "Show | None" = None) -> Iterator["Feed"]:

@@ -157,7 +157,8 @@ def once(app: App, as_json: bool) -> None:
         for feed in feeds:
             for path, batch in feed.waiting:
                 click.echo(f"{feed.name}: {path.name} stays in the inbox: {batch.message}")
-    code = 4 if ended.failed else gravest(runs)
+    is_cut_short = ended.reason is daemon.Reason.STOP
+    code = 4 if ended.failed or is_cut_short else gravest(runs)
     sys.exit(code or (1 if any(feed.waiting for feed in feeds) else 0))
 
 
@@ -175,7 +176,7 @@ def run(app: App) -> None:
             ended = daemon.run(feeds, pace=pace, requests=requests)
             if ended.reason is not daemon.Reason.RELOAD:
                 return
-            del app.config  # read anew
+            app.reload()
 
 
 COMMANDS = (check, plan, apply, once, run)

@@ -1,19 +1,32 @@
-"""How things look on a terminal: tables within 80 columns, one accent per state, a bar on long work."""
+"""How things look on a terminal: within 80 columns, one accent per state, a bar on long work.
 
+The law: nothing is told by colour alone, and no name that others gave (a file's, say) is read as markup or moves the
+cursor. What is said of a run is what its report says, made by the same functions.
+"""
+
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from ingestd.core import report
+from ingestd.core.findings import ORDER
 
 if TYPE_CHECKING:
     from ingestd.stages import Show
 
 WIDTH = 80
+_PROSE = 100  # columns: longer lines are hard to read
+DIGITS = 12
+"""How many digits of a digest a command that is shown has; `release` takes so many."""
+_SHORT = 17  # columns: what fits is never broken, be it a time, a state or the name of a run
 STYLES = {
     "applied": "green", "held": "yellow", "rejected": "red", "failed": "red", "catastrophic": "bold red",
     "error": "red", "warning": "yellow", "info": "dim", "accepted": "green",
@@ -25,46 +38,63 @@ def console(*, err: bool = False) -> Console:
     return Console(stderr=err, highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
+def clean(text: object) -> str:
+    """Return text that others wrote, with `?` for what is not printable."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
+
+
 def word(text: str) -> Text:
     """Return a state or severity in its colour."""
-    return Text(text, STYLES.get(text, ""))
+    return Text(text, STYLES.get(text.lower(), ""))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a table; columns whose name ends in # are numbers, aligned right with thousands separated."""
-    made = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in columns:
+    """Return a table; columns whose name ends in # are numbers, aligned right with thousands separated.
+
+    Where it is too wide, long texts are broken; numbers, times and states never.
+    """
+    made = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    made.padding = (0, 2, 0, 0)
+    cells = [[_cell(value) for value in row] for row in rows]
+    for i, name in enumerate(columns):
         is_number = name.endswith("#")
-        made.add_column(name.rstrip("#"), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
-    for row in rows:
-        made.add_row(*map(_cell, row))
+        is_short = is_number or max((row[i].cell_len for row in cells), default=0) <= _SHORT
+        made.add_column(name.rstrip("#"), justify="right" if is_number else "left", overflow="fold", no_wrap=is_short)
+    for row in cells:
+        made.add_row(*row)
     return made
 
 
 def _cell(value: object) -> Text:
     if isinstance(value, Text):
         return value
-    return Text(f"{value:,}" if isinstance(value, int) else str(value if value is not None else ""))
+    return Text(f"{value:,}" if isinstance(value, int) else clean("" if value is None else value))
 
 
-def findings(listed: Sequence[Mapping[str, Any]], limit: int = 40) -> Table:
-    """Return findings as a table: gravest first, each with its place and what it says."""
-    rows = [(word(one["severity"]), place(one), _message(one)) for one in listed[:limit]]
-    if len(listed) > limit:
-        rows.append((Text(""), "", Text(f"… and {len(listed) - limit} more; the report and --json have them all", "dim")))
-    return table("Findings", ("severity", "where", "what"), rows)
+# Parts of a run --------------------------------------------------------------------------------------------------
 
 
-def place(one: Mapping[str, Any]) -> str:
-    """Return `users.csv:12 grades`, as far as it is known."""
-    line = f":{one['line']}" if one.get("line") else ""
-    column = f" {one['column']}" if one.get("column") else ""
-    return f"{one.get('file') or ''}{line}{column}"
+class _Findings:
+    """Findings by code, as wide as the terminal."""
+
+    def __init__(self, listed: Sequence[Mapping[str, Any]]) -> None:
+        self._groups = report.group_findings(listed)
+        counts = {severity: sum(f["count"] for f in listed if f["severity"] == severity) for severity in ORDER}
+        self._title = f"Findings: {report.count_words({'findings': counts}, *ORDER)}"
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield Text(self._title, "bold")
+        for group in self._groups:
+            first, *rest = map(clean, report.group_lines(group, min(options.max_width, _PROSE)))
+            head = Text(f"\n{first}")
+            head.stylize(STYLES[group.severity], 1, 1 + len(group.word))
+            yield head
+            yield Text("\n".join(rest))
 
 
-def _message(one: Mapping[str, Any]) -> Text:
-    count = f" (×{one['count']:,})" if one["count"] > 1 and "of " not in one["message"][:12] else ""
-    return Text.assemble(one["message"], count, (f"  {one['code']}", "dim"))
+def findings(listed: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return findings by code, gravest first: what is wrong, where, what to do."""
+    return _Findings(listed)
 
 
 def changeset(changes: Mapping[str, Mapping[str, int]]) -> Table:
@@ -85,6 +115,105 @@ def came(tables: Mapping[str, Mapping[str, int]]) -> Table:
     """Return what came, a row per table."""
     rows = [(name, one["rows"], one["valid"], one["held_back"]) for name, one in tables.items()]
     return table("What came", ("table", "rows#", "valid#", "held back#"), rows)
+
+
+def _bullets(sentences: Sequence[str]) -> list[RenderableType]:
+    return [Padding(Text(clean(one)), (0, 0, 0, 2)) for one in sentences]
+
+
+def _steps(steps: Sequence[report.Step]) -> RenderableType | None:
+    """Return what to do next; of a digest the first digits, which are enough and fit."""
+    if not steps:
+        return None
+    lines = [Text("What to do next", "bold")]
+    for step in steps:
+        lines.append(Text(f"  {step.text}"))
+        if step.command:
+            lines.append(Text("    " + re.sub(r"[0-9a-f]{64}", lambda digest: digest[0][:DIGITS], clean(step.command))))
+    return Group(*lines)
+
+
+def _head(state: str, *names: str) -> Text:
+    return Text.assemble((state.upper(), STYLES.get(state, "bold")), *(f"  {clean(name)}" for name in names if name))
+
+
+def _print(out: Console, *parts: RenderableType | None) -> None:
+    """Print the parts that there are, a blank line between them; a plain string is a line that is never broken."""
+    there = [part for part in parts if part]
+    for i, part in enumerate(there):
+        if i:
+            out.print()
+        is_line = isinstance(part, str)
+        out.print(Text(clean(part)) if is_line else part, soft_wrap=is_line)
+
+
+# A whole run, many runs ------------------------------------------------------------------------------------------
+
+
+def print_run(document: Mapping[str, Any], out: Console) -> None:
+    """Print a run: its verdict, what came, what is wrong, what changed, what is done, what to do next."""
+    verdict = report.judge(document)
+    head = _head(document["state"], document["run"], document.get("drop") or "planned again without a drop")
+    reasons = () if document["state"] == "rejected" else verdict.reasons  # why it is rejected, the findings tell
+    _print(
+        out,
+        Group(head, Text(report.sentence(verdict.meaning)), *_bullets(reasons)),
+        came(document["tables"]) if document.get("tables") else None,
+        findings(document["listed_findings"]) if document.get("listed_findings") else None,
+        changeset(document["changeset"]) if document.get("changeset") else None,
+        actions(document["actions"]) if document.get("actions") else None,
+        _steps(verdict.steps),
+        f"Report: {document['folder']}/report.html" if document.get("folder") else None,
+    )
+
+
+def print_plan(about: Mapping[str, Any], out: Console) -> None:
+    """Print what `plan` found: breaches, findings, changes, actions, the digest, and how to consent to a held run."""
+    _print(
+        out,
+        Group(_head(about["state"], about["feed"], about["run"] or ""), *_bullets(report.breach_sentences(about))),
+        findings(about["listed_findings"]) if about["listed_findings"] else None,
+        changeset(about["changeset"]) if about["changeset"] else None,
+        actions(about["actions"]) if about["actions"] else Text("Nothing to do."),
+        f"Digest: {about['digest']}" if about["digest"] else None,
+        _steps(report.judge(about).steps[1:]) if about["run"] else None,
+    )
+
+
+def print_check(name: str, found: Mapping[str, Any], out: Console) -> None:
+    """Print what `check` found in one package."""
+    _print(
+        out,
+        Group(_head(found["verdict"], name), *(() if found["findings"] else (Text("Nothing is wrong with it."),))),
+        came(found["tables"]) if found["tables"] else None,
+        findings(found["findings"]) if found["findings"] else None,
+    )
+
+
+def runs(documents: Sequence[Mapping[str, Any]]) -> Table:
+    """Return runs as a table; `errors` counts what rejects a drop, too."""
+    rows = [
+        (one["run"], word(one["state"]), when(one["received_at"]), *_changes(one), _errors(one)) for one in documents
+    ]
+    return table("", ("run", "state", "received (UTC)", "new#", "changed#", "gone#", "errors#"), rows)
+
+
+def when(iso: str | None) -> str:
+    """Return an ISO time to the minute, blank if there is none."""
+    return iso[:16].replace("T", " ") if iso else ""
+
+
+def _changes(document: Mapping[str, Any]) -> tuple[int, ...]:
+    changes = (document.get("changeset") or {}).values()
+    return tuple(sum(one[name] for one in changes) for name in ("created", "updated", "deleted"))
+
+
+def _errors(document: Mapping[str, Any]) -> int:
+    counts = document.get("findings") or {}
+    return int(counts.get("catastrophic", 0) + counts.get("error", 0))
+
+
+# Progress --------------------------------------------------------------------------------------------------------
 
 
 class _Bar:

@@ -125,9 +125,10 @@ def _shared_inboxes(feeds: Mapping[Path, Feed]) -> Iterator[str]:
 
 
 def _shared_files(feeds: Mapping[Path, Feed]) -> Iterator[str]:
-    """Yield a fault per file that two sinks of one feed would write."""
+    """Yield a fault per file that the sinks of two feeds would write: their sourcedIds may be the same."""
+    seen: dict[Path, str] = {}
     for file, feed in feeds.items():
-        seen: dict[Path, int] = {}
         for index, sink in enumerate(feed.sinks):
-            if sink.path and (first := seen.setdefault(sink.path.resolve(), index)) != index:
-                yield f"{file}: sinks[{index}].path: {sink.path} is already the file of sinks[{first}]"
+            at = f"{file}: sinks[{index}].path"
+            if sink.path and (first := seen.setdefault(sink.path.resolve(), at)) != at:
+                yield f"{at}: {sink.path} is already the file of {first}"

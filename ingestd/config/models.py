@@ -30,6 +30,7 @@ from ingestd.config.values import (
     TableName,
     TimeOfDay,
     Zone,
+    check_one,
     check_some,
 )
 from ingestd.config.words import DefaultIs, NotASetting
@@ -169,7 +170,7 @@ class Scope(Settings):
     class_archive_after_days: Count | None = Field(None, ge=0, description="how many days after its end a class goes")
     active_only: tuple[TableName, ...] = Field((), description="tables of which only active records count")
     demographics: Flag = Field(False, description="whether `demographics` is read, kept and passed on")
-    contacts: Flag = Field(False, description="whether parents and guardians are passed on")
+    contacts: Flag | None = Field(None, description="whether parents and guardians are passed on; unset: as any user")
     user_flags: Flag = Field(False, description="whether user flags are passed on")
 
 
@@ -238,7 +239,7 @@ REQUIRED = ("orgs", "academicSessions", "classes", "users", "enrollments")
 
 
 Sources = Annotated[tuple[Source, ...], AfterValidator(check_some), DefaultIs("one folder, `inbox/<feed>`")]
-Sinks = Annotated[tuple[Sink, ...], AfterValidator(check_some), DefaultIs("one `sqlite`, `<feed>.roster.db`")]
+Sinks = Annotated[tuple[Sink, ...], AfterValidator(check_one), DefaultIs("one `sqlite`, `<feed>.roster.db`")]
 
 
 class Feed(Settings):

@@ -91,6 +91,17 @@ def check_positive(value: timedelta) -> timedelta:
     return value
 
 
+def check_one(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a list of one.
+
+    Raises:
+        ValueError: it has another length; several are planned.
+    """
+    if len(values) != 1:
+        raise ValueError("must be one [[sinks]]; several sinks per feed are planned and not part of this version")
+    return values
+
+
 def check_some(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a list that is not empty.
 

@@ -30,7 +30,7 @@ def to_series(values: pa.Array | pa.ChunkedArray) -> "pd.Series[str]":
 
 def blanks(count: int) -> pa.Array:
     """Return a column of blank cells."""
-    return pa.array([""], pa.large_string()).take(pa.array(np.zeros(count, np.int64)))
+    return pa.repeat(pa.scalar("", pa.large_string()), count)
 
 
 def by_distinct(values: pa.Array, change: Callable[[str], str]) -> tuple[pa.Array, Mask]:

@@ -43,7 +43,7 @@ CATALOGUE: dict[str, Entry] = {
     "duplicate-file": Entry(_C, "{name} is in the zip twice", "Send each file once."),
     # The set of files ---------------------------------------------------------------------------------------
     "missing-manifest": Entry(
-        _C, "manifest.csv is missing{detail}", "Send manifest.csv, as OneRoster 1.1 and later demand."
+        _C, "manifest.csv is missing{detail}", "Export as OneRoster 1.1, which has a manifest.csv."
     ),
     "unsupported-version": Entry(
         _C, "OneRoster {version} is not read by this version; 1.1 is", "Export as OneRoster 1.1."
@@ -60,10 +60,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "bad-mode": Entry(_C, "the manifest's {name} must be absent, bulk or delta", "Write one of the three words."),
     "missing-file": Entry(
-        _C, "{name} is missing: {reason}", "Send the file, or have the operator take it off the list."
+        _C, "{name} is missing: {reason}", "Send the file, or ask the operator to let the feed do without it."
     ),
     "undeclared-file": Entry(
-        _W, "the manifest calls {name} absent, so it was not read", "Declare the file, or leave it out."
+        _W, "the manifest calls {name} absent, so it was not read", "Declare the file in the manifest, or leave it out."
     ),
     "delta-before-bulk": Entry(_C, "{name} is a delta and nothing has been accepted yet", "Send a bulk set first."),
     "looks-like-sds": Entry(
@@ -72,9 +72,7 @@ CATALOGUE: dict[str, Entry] = {
         "Export as OneRoster 1.1 CSV; SDS is a format of its own.",
     ),
     # A file as a whole --------------------------------------------------------------------------------------
-    "empty-file": Entry(
-        _C, "{name} has no records", "An empty file removes nobody. Send the records, or declare the file absent."
-    ),
+    "empty-file": Entry(_C, "{name} has no records", "Send the file with its records. An empty file removes nobody."),
     "empty-optional-file": Entry(_W, "{name} has no records", "Declare the file absent in the manifest."),
     "not-utf-8-file": Entry(_C, "the file is {encoding}, not UTF-8", "Export as UTF-8."),
     "byte-order-mark": Entry(
@@ -86,16 +84,19 @@ CATALOGUE: dict[str, Entry] = {
     "duplicate-column": Entry(_C, "the column stands in the header twice", "Name each column once."),
     "missing-column": Entry(_C, "the column is missing from the header{hint}", "Name it as the standard does."),
     "missing-optional-column": Entry(
-        _W, "the column is missing from the header; it was read as blank{hint}", "The standard wants all columns."
+        _W, "the column is missing from the header; it was read as blank{hint}", "Send every column of the standard."
     ),
     "unknown-column": Entry(
         _W, "the column is not in the standard and was not read", "Name columns of your own metadata.<name>."
     ),
-    "header-case": Entry(_I, "the header spells the column otherwise", "Spell it as the standard does.", repair=True),
-    "header-order": Entry(_I, "the header's order is not the standard's", "Columns were read by name.", repair=True),
-    "unclosed-quote": Entry(_C, "a quote that opens here is not closed", "Double the quotes inside a value."),
+    "header-case": Entry(
+        _I, "the header spells the column in another case", "Spell it as the standard does.", repair=True
+    ),
+    "header-order": Entry(
+        _I, "the header's order is not the standard's", "None needed: columns are read by name.", repair=True
+    ),
     "line-too-long": Entry(_C, "the line is longer than {limit} bytes", "Look for a missing line end or quote."),
-    "nothing-valid": Entry(_C, "every one of its {count} records is held back", "Mend the errors listed first."),
+    "nothing-valid": Entry(_C, "the file has no valid record; held back: {count}", "Mend the errors in this file."),
     # A record -----------------------------------------------------------------------------------------------
     "field-count": Entry(_E, "the line has more or fewer fields than the header", "Look for a stray comma or quote."),
     "not-utf-8": Entry(_E, "the line has bytes that are not UTF-8", "Export as UTF-8."),
@@ -110,26 +111,28 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "invalid-enum": Entry(_E, "the value is not one of {allowed}", "Use one of the standard's words."),
     "invalid-boolean": Entry(_E, "the value is not true or false", "Write true or false."),
-    "invalid-date": Entry(_E, "the value is not a date as YYYY-MM-DD", "Write 2026-08-20."),
-    "invalid-datetime": Entry(_E, "the value is not a UTC time as 2026-08-20T18:25:43.511Z", "Write it so."),
-    "invalid-year": Entry(_E, "the value is not a year as YYYY", "Write the year in which the school year ends."),
-    "dropped-value": Entry(
-        _W, "the value is optional and wrong ({why}), so it was left out", "Correct it, or leave it blank."
-    ),
+    "invalid-date": Entry(_E, "the value is not a date such as 2026-08-20", "Write dates as YYYY-MM-DD."),
+    "invalid-datetime": Entry(_E, "the value is not a UTC time such as 2026-08-20T18:25:43.511Z", "Write times so."),
+    "invalid-year": Entry(_E, "the value is not a year such as 2027", "Write the year in which the school year ends."),
+    "dropped-value": Entry(_W, "an optional value was left out: {why}", "Correct it, or leave it blank."),
     "duplicate-record": Entry(_W, "the record is in the file more than once, each time the same", "Send it once."),
     "duplicate-sourcedid": Entry(
         _E, "the sourcedId is in the file more than once, with different content", "Ids must be unique in a file."
     ),
     "dangling-reference": Entry(
-        _E, "{count} of {file}: {id} is not in {target}", "Send the missing record."
+        _E,
+        "{file} refers in {count} of its records to {id}, which {target} does not have",
+        "Send the missing record.",
     ),
     "dangling-optional-reference": Entry(
         _W,
-        "{count} of {file}: {id} is not in {target}; the reference was left out",
+        "{file} refers in {count} of its records to {id}, which {target} does not have; the reference was left out",
         "Send it, or leave it blank.",
     ),
     "reference-to-held-back": Entry(
-        _E, "{count} of {file}: {id} of {target} was held back", "Mend the cause first."
+        _E,
+        "{file} refers in {count} of its records to {id} of {target}, which was held back",
+        "Mend the cause first.",
     ),
     "tobedeleted-in-bulk": Entry(
         _W, "a bulk file marks the record tobedeleted; it was read as gone", "Leave it out of a bulk file."
@@ -138,7 +141,9 @@ CATALOGUE: dict[str, Entry] = {
         _W, "status inactive is OneRoster 1.0; it was read as tobedeleted", "Leave it out.", repair=True
     ),
     "unidentified-record": Entry(
-        _W, "a line cannot be read so far that its sourcedId is known, so nothing is removed from this file", "Mend it."
+        _W,
+        "a line cannot be read so far that its sourcedId is known, so nothing is removed from this file",
+        "Mend the line.",
     ),
     # Repairs of values --------------------------------------------------------------------------------------
     "boolean-case": Entry(_I, "true or false was written in another case", "Write it in lower case.", repair=True),
@@ -151,9 +156,9 @@ CATALOGUE: dict[str, Entry] = {
     "list-blanks": Entry(
         _I, "blanks around the items of a list were removed", "Separate items by a comma alone.", repair=True
     ),
-    "bulk-status": Entry(_I, "status is filled in a bulk file and was passed over", "The standard wants it blank."),
+    "bulk-status": Entry(_I, "status is filled in a bulk file and was passed over", "Leave it blank in a bulk file."),
     "bulk-date": Entry(
-        _I, "dateLastModified is filled in a bulk file and was passed over", "The standard wants it blank."
+        _I, "dateLastModified is filled in a bulk file and was passed over", "Leave it blank in a bulk file."
     ),
     "password-dropped": Entry(_I, "passwords are never kept; the column was emptied", "Do not export passwords."),
     # Mapping ------------------------------------------------------------------------------------------------

@@ -52,10 +52,14 @@ def _of_table(table: str, changes: Changes, live: int, limits: Limits) -> Iterat
         message = f"all {live:,} {table} would be removed; that is never done unasked"
         yield Breach("table-emptied", message, table, None, live, live, limits.delete)
     elif _is_over(changes.deleted, live, limits.delete, limits.minimum):
-        message = _says(f"{changes.deleted:,} of {live:,} {table} would be removed", changes.deleted / live, limits.delete)
+        message = _says(
+            f"{changes.deleted:,} of {live:,} {table} would be removed", changes.deleted / live, limits.delete
+        )
         yield Breach("too-many-deletes", message, table, None, changes.deleted, live, limits.delete)
     if _is_over(changes.updated, live, limits.update, limits.minimum):
-        message = _says(f"{changes.updated:,} of {live:,} {table} would be changed", changes.updated / live, limits.update)
+        message = _says(
+            f"{changes.updated:,} of {live:,} {table} would be changed", changes.updated / live, limits.update
+        )
         yield Breach("too-many-updates", message, table, None, changes.updated, live, limits.update)
 
 

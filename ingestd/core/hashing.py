@@ -83,9 +83,16 @@ def find(needles: Hashes, sorted_hashes: Hashes) -> Ints:
 
 
 def find_unsorted(needles: Hashes, hashes: Hashes) -> Ints:
-    """Return each needle's position in `hashes`, or -1."""
-    order = np.argsort(hashes, kind="stable")
-    return np.append(order, -1)[find(needles, hashes[order])]
+    """Return each needle's position in `hashes` (the first of equals), or -1. The shorter side is the one sorted."""
+    if len(hashes) <= len(needles):
+        order = np.argsort(hashes, kind="stable")
+        return np.append(order, -1)[find(needles, hashes[order])]
+    distinct, back = np.unique(needles, return_inverse=True)
+    rank = find(hashes, distinct)
+    at = np.flatnonzero(rank >= 0)[::-1]  # backwards, so that the first of equals is written last
+    place = np.full(len(distinct), -1)
+    place[rank[at]] = at
+    return np.asarray(place[back])
 
 
 def is_member(needles: Hashes, sorted_hashes: Hashes) -> Mask:

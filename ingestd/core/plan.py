@@ -34,48 +34,41 @@ def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]
     """Yield what must be done so that the owned records of one target table become the desired ones.
 
     Args:
-        mapped: the desired records.
+        mapped: the desired records; those of them held back stay as they are.
         owned: what is there now.
-        kept: keys that stay as they are, because their source record was held back.
+        kept: keys of other records that stay as they are.
     """
     target, columns = mapped.target, tuple(mapped.frame.columns)
     rows = np.flatnonzero(~mapped.held)
     found = diff(owned.keys, owned.contents, mapped.keys[rows], mapped.contents[rows])
-    changed = tuple(compared(target, list(columns)))
+    changed = (*target.key, *compared(target, columns))
     for kind, chosen, fields in (
         (Kind.CREATE, rows[found.created], columns),
-        (Kind.UPDATE, rows[found.updated], (*target.key, *changed)),
+        (Kind.UPDATE, rows[found.updated], changed),
     ):
         if len(chosen):
-            frame = mapped.frame.iloc[chosen][list(fields)]
-            yield _sorted(mapped, kind, frame, mapped.keys[chosen], mapped.contents[chosen])
+            at = chosen[_order([arrow(mapped.frame[name].iloc[chosen]) for name in target.key])]
+            frame = mapped.frame[list(fields)].iloc[at].reset_index(drop=True)
+            yield _actions(mapped, kind, frame, mapped.keys[at], mapped.contents[at])
     stays = np.concatenate([kept, mapped.keys[mapped.held]])
     gone = found.absent[~np.isin(owned.keys[found.absent], stays)]
     if len(gone) and target.on_absent is not OnAbsent.KEEP:
-        yield _sorted(mapped, Kind.REMOVE, _keys(target.key, owned, gone), owned.keys[gone], owned.contents[gone])
+        at = gone[_order([values.take(pa.array(gone)) for values in owned.key_fields])]
+        named = zip(target.key, owned.key_fields, strict=True)
+        frame = pd.DataFrame({name: to_series(values.take(pa.array(at))) for name, values in named}, copy=False)
+        yield _actions(mapped, Kind.REMOVE, frame, owned.keys[at], owned.contents[at])
 
 
-def _keys(names: Sequence[str], owned: Owned, chosen: Ints) -> pd.DataFrame:
-    at = pa.array(chosen)
-    return pd.DataFrame(
-        {name: to_series(values.take(at)) for name, values in zip(names, owned.key_fields, strict=True)}
-    )
+def _order(key: Sequence[pa.Array]) -> Ints:
+    """Return the positions that sort records by their key fields, so that no plan depends on the order of rows."""
+    cells = pa.table(list(key), names=[str(i) for i in range(len(key))])
+    by = [(name, "ascending") for name in cells.column_names]
+    return np.asarray(pc.sort_indices(cells, sort_keys=by), np.int64)
 
 
-def _sorted(mapped: Mapped, kind: Kind, frame: pd.DataFrame, keys: Hashes, contents: Hashes) -> Actions:
-    target = mapped.target
-    cells = pa.table({name: arrow(frame[name]) for name in target.key})
-    order = pc.sort_indices(cells, sort_keys=[(name, "ascending") for name in target.key]).to_numpy()
-    return Actions(
-        target=target.name,
-        kind=kind,
-        key=target.key,
-        columns=tuple(mapped.frame.columns),
-        frame=frame.iloc[order].reset_index(drop=True),
-        keys=keys[order],
-        contents=contents[order],
-        on_absent=target.on_absent,
-    )
+def _actions(mapped: Mapped, kind: Kind, frame: pd.DataFrame, keys: Hashes, contents: Hashes) -> Actions:
+    target, columns = mapped.target, tuple(mapped.frame.columns)
+    return Actions(target.name, kind, target.key, columns, frame, keys, contents, target.on_absent)
 
 
 def make_plan(actions: Iterable[Actions]) -> Plan:

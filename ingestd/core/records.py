@@ -1,4 +1,9 @@
-"""Cut a stream of bytes into records, quotes respected. Law: a stray quote may spoil its own record, never the next."""
+"""Cut a stream of bytes into records, quotes respected. Law: a stray quote may spoil its own record, never the next.
+
+The standard allows no line break inside a field (rules 4.2). Where a quoted field has one all the same, its lines are
+put together so that the finding is about one record. That is done only where there is no doubt; else each line stands
+for itself, and the gate judges it. How the bytes were cut into chunks makes no difference.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +15,7 @@ from ingestd.core.model import Ints
 LINE_LIMIT = 1 << 20
 """Bytes in a line; OneRoster's records are far below a kilobyte."""
 BREAKS = 5
-"""Line breaks inside one record up to which a quote is taken as still open. The standard allows none (rules 4.2)."""
+"""Line breaks inside one record up to which its lines are put together (reliability notes, 3.2)."""
 BOM = b"\xef\xbb\xbf"
 
 
@@ -30,63 +35,71 @@ class Piece:
     lines: Ints
 
 
+def count_commas(text: bytes) -> int:
+    """Return the number of commas outside quotes."""
+    return sum(part.count(b",") for part in text.split(b'"')[::2])
+
+
 def split(chunks: Iterable[bytes]) -> Iterator[Piece]:
     r"""Cut `chunks` into records at `\n` or `\r\n` outside quotes; the last one needs no line end.
+
+    The file's first line is a record, the header, and says how many fields the others should have.
 
     Raises:
         LineTooLongError: a line passes `LINE_LIMIT`.
     """
-    rest, line = b"", 1
+    held: list[bytes] = []  # lines that a later one may yet join
+    tail, first, commas = b"", 1, -1
     for chunk in chunks:
-        data = rest + chunk
+        data = tail + chunk
         cut = data.rfind(b"\n") + 1
-        lines = data[:cut].replace(b"\r\n", b"\n").split(b"\n")[:-1]
-        if len(data) - cut > LINE_LIMIT:
-            raise LineTooLongError(line + len(lines))
-        piece, used = _join(lines, line, has_quotes=b'"' in data, is_last=False)
-        yield piece
-        rest = b"".join(one + b"\n" for one in lines[used:]) + data[cut:]
-        line += used
-    lines = rest.removesuffix(b"\n").removesuffix(b"\r").replace(b"\r\n", b"\n").split(b"\n") if rest else []
-    yield _join(lines, line, has_quotes=b'"' in rest, is_last=True)[0]
+        lines = [*held, *data[:cut].replace(b"\r\n", b"\n").split(b"\n")[:-1]]
+        tail = data[cut:]
+        _check_lengths([*lines, tail.removesuffix(b"\r")], first)
+        if lines and first == 1:
+            commas = count_commas(lines[0])
+        spans, used = _spans(lines, commas, is_last=False) if held or b'"' in data else ([], len(lines))
+        yield _join(lines[:used], spans, first)
+        held, first = lines[used:], first + used
+    lines = [*held, tail.removesuffix(b"\r")] if tail else held
+    yield _join(lines, _spans(lines, commas, is_last=True)[0], first)
 
 
-def _join(lines: list[bytes], first: int, *, has_quotes: bool, is_last: bool) -> tuple[Piece, int]:
-    """Join lines between which a quote is open. Return the records, and how many lines went into them."""
-    longest = max(map(len, lines), default=0)
-    if longest > LINE_LIMIT:
+def _check_lengths(lines: list[bytes], first: int) -> None:
+    if max(map(len, lines)) > LINE_LIMIT:
         raise LineTooLongError(first + next(i for i, one in enumerate(lines) if len(one) > LINE_LIMIT))
-    odd = [i for i, one in enumerate(lines) if one.count(b'"') % 2] if has_quotes else []
-    if not odd:
-        return Piece(lines, np.arange(first, first + len(lines))), len(lines)
-    spans, used = _spans(odd, len(lines), is_last=is_last)
-    records: list[bytes] = []
-    starts: list[int] = []
-    at = 0
-    for begin, end in [*spans, (used, used)]:
-        records += lines[at:begin]
-        starts += range(first + at, first + begin)
-        if end > begin:
-            records.append(b"\n".join(lines[begin:end]))
-            starts.append(first + begin)
-        at = end
-    return Piece(records, np.array(starts, np.int64)), used
 
 
-def _spans(odd: list[int], count: int, *, is_last: bool) -> tuple[list[tuple[int, int]], int]:
+def _spans(lines: list[bytes], commas: int, *, is_last: bool) -> tuple[list[tuple[int, int]], int]:
     """Pair each line that opens a quote with the near one that closes it.
 
-    One that no near line closes stays a record of its own. Return the spans, and the line before which to stop
-    because the rest of the file may yet close a quote.
+    Return the spans, and the line before which to stop because lines that are not here yet may close a quote.
     """
-    spans, at = [], 0
+    odd = [i for i, one in enumerate(lines) if one.count(b'"') & 1]
+    spans: list[tuple[int, int]] = []
+    at = 0
     while at < len(odd):
-        begin = odd[at]
-        if at + 1 < len(odd) and odd[at + 1] - begin <= BREAKS:
-            spans.append((begin, odd[at + 1] + 1))
-            at += 2
-        elif at + 1 == len(odd) and count - begin <= BREAKS and not is_last:
+        begin, end = odd[at], odd[at + 1] + 1 if at + 1 < len(odd) else None
+        if end is None and len(lines) - begin <= BREAKS and not is_last:
             return spans, begin
-        else:
+        if end is not None and end - begin <= BREAKS + 1 and _is_one(lines[begin:end], commas):
+            spans.append((begin, end))
             at += 1
-    return spans, count
+        at += 1
+    return spans, len(lines)
+
+
+def _is_one(lines: list[bytes], commas: int) -> bool:
+    """Return whether lines are beyond doubt one record: it has the header's width, and no further line may have it."""
+    return count_commas(b"\n".join(lines)) == commas and all(one.count(b",") < commas for one in lines[1:])
+
+
+def _join(lines: list[bytes], spans: list[tuple[int, int]], first: int) -> Piece:
+    starts = np.arange(first, first + len(lines))
+    if not spans:
+        return Piece(lines, starts)
+    begins = np.ones(len(lines), bool)
+    for begin, end in spans:
+        begins[begin + 1 : end] = False
+        lines[begin] = b"\n".join(lines[begin:end])
+    return Piece([lines[i] for i in np.flatnonzero(begins)], starts[begins])

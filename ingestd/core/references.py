@@ -3,7 +3,7 @@
 An id counts as known when its record is valid, or is held back but has a last good version (law 1).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -66,18 +66,19 @@ def _items(frame: pd.DataFrame, column: Column, seed: int) -> _Items:
 def check_unique(new: Candidates, live: Live, scanned: Scanned) -> tuple[Candidates, Mask]:
     """Find ids that a file has more than once. Return the candidates, and which live records are in dispute.
 
-    The same content twice is a warning and counts once; different content holds all of them back.
+    The same content twice is a warning and counts once; different content holds all of them back, also where one of
+    them is held back already or is called deleted: nobody can say which is meant.
     """
-    ids = np.where(new.held, np.uint64(0), new.id)
-    present = np.append(np.flatnonzero(scanned.present(live)), -1)
-    standing = present[find_unsorted(ids, live.id[present[:-1]])]  # the known record with the same id, or -1
+    ids, content = new.id, np.where(new.gone, ~new.content, new.content)
+    present = np.flatnonzero(scanned.present(live))
+    standing = np.append(present, -1)[find_unsorted(ids, live.id[present])]  # the known record with the same id, or -1
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
-    reference = np.where(standing >= 0, np.append(live.content, np.uint64(0))[standing], new.content[first[inverse]])
-    differs = np.isin(ids, ids[(reference != new.content) & (ids != 0)]) & (ids != 0)
-    repeats = (ids != 0) & ~differs & ((standing >= 0) | ~first_of_each(ids))
+    reference = np.where(standing >= 0, np.append(live.content, np.uint64(0))[standing], content[first[inverse]])
+    differs = np.isin(ids, ids[(reference != content) & (ids != 0)])
+    repeats = (ids != 0) & ~differs & ~new.held & ((standing >= 0) | ~first_of_each(ids))
     disputed = np.zeros(len(live), bool)
     disputed[standing[differs & (standing >= 0)]] = True
-    found = [*_same_bytes_twice(new.table, scanned), *_tell_repeats(new, repeats)]
+    found = [*_same_bytes_twice(new.table, scanned, len(present)), *_tell_repeats(new, repeats)]
     lines = np.concatenate([new.lines[differs], scanned.lines_of(np.flatnonzero(disputed))])
     if differs.any():
         found.append(_about_ids("duplicate-sourcedid", new.table, np.sort(lines)))
@@ -88,8 +89,10 @@ def _tell_repeats(new: Candidates, repeats: Mask) -> list[Batch]:
     return [_about_ids("duplicate-record", new.table, new.lines[repeats])] if repeats.any() else []
 
 
-def _same_bytes_twice(table: Table, scanned: Scanned) -> list[Batch]:
+def _same_bytes_twice(table: Table, scanned: Scanned, present: int) -> list[Batch]:
     met = np.flatnonzero(scanned.met >= 0)
+    if len(met) == present:
+        return []
     again = met[~first_of_each(scanned.met[met].astype(np.int64))]
     return [_about_ids("duplicate-record", table, scanned.starts[again])] if len(again) else []
 
@@ -140,52 +143,60 @@ def _check_column(new: Candidates, column: Column, target: Ids, seed: int) -> Ca
     bad = ~is_member(items.hash, target.known) & new.valid[items.row]
     if not bad.any():
         return new
-    hit = np.zeros(len(new), bool)
-    hit[items.row[bad]] = True
-    good = np.zeros(len(new), bool)
-    good[items.row[~bad]] = True
-    fatal = hit & ~good if column.required else np.zeros(len(new), bool)
-    found = list(_tell(new, column, items, bad, target, fatal))
+    hit, good = _rows(items.row[bad], len(new)), _rows(items.row[~bad], len(new))
+    fatal = hit & ~good & column.required
+    to_held = _rows(items.row[bad & np.isin(items.hash, _hashes(target.held))], len(new))
+    found = [
+        one
+        for is_fatal in (True, False)
+        for one in _tell(new, column, items, bad & (fatal[items.row] == is_fatal), target, is_fatal=is_fatal)
+    ]
     new = _leave_out(new, column, items, bad, hit & ~fatal, seed)
-    return (
-        replace(new, batches=(*new.batches, *found))
-        if not fatal.any()
-        else new.hold(fatal, found, "dangling-reference")
-    )
+    new = new.hold(fatal & to_held, (), "reference-to-held-back")
+    return new.hold(fatal & ~to_held, found, "dangling-reference")
 
 
-def _tell(new: Candidates, column: Column, items: _Items, bad: Mask, target: Ids, fatal: Mask) -> Iterator[Batch]:
+def _rows(rows: Ints, count: int) -> Mask:
+    mask = np.zeros(count, bool)
+    mask[rows] = True
+    return mask
+
+
+def _hashes(held: Mapping[int, Cause]) -> Hashes:
+    return np.fromiter(held, np.uint64, len(held))
+
+
+def _tell(new: Candidates, column: Column, items: _Items, bad: Mask, target: Ids, *, is_fatal: bool) -> Iterator[Batch]:
     """Yield a finding per missing id, the one that most records miss first; ids beyond `NAMED` share one."""
-    rows, hashes = items.row[bad], items.hash[bad]
-    missing, first, inverse, counts = np.unique(hashes, return_index=True, return_inverse=True, return_counts=True)
-    at_bad = np.flatnonzero(bad)
+    at = np.flatnonzero(bad)
+    lines = new.lines[items.row[at]]
+    missing, first, inverse, counts = np.unique(
+        items.hash[at], return_index=True, return_inverse=True, return_counts=True
+    )
     order = np.argsort(-counts, kind="stable")
-    named = {int(rank): None for rank in order[:NAMED]}
-    for rank in named:
-        lines = np.sort(new.lines[rows[inverse == rank]])
+    for rank in order[:NAMED]:
         cause = target.held.get(int(missing[rank]))
-        sourced_id = items.text[int(at_bad[first[rank]])].as_py()
-        is_fatal = bool(fatal[rows[first[rank]]])
-        yield _missing(new.table, column, lines, cause, is_fatal=is_fatal, sourced_id=sourced_id)
-    others = ~np.isin(inverse, order[:NAMED])
+        sourced_id = items.text[int(at[first[rank]])].as_py()
+        code = (
+            "dangling-optional-reference"
+            if not is_fatal
+            else "reference-to-held-back"
+            if cause
+            else "dangling-reference"
+        )
+        yield _missing(code, new.table, column, lines[inverse == rank], sourced_id, cause)
+    others = np.isin(inverse, order[NAMED:])
     if others.any():
-        lines = np.sort(new.lines[rows[others]])
-        sourced_id = f"{len(missing) - len(named):,} more ids"
-        is_fatal = bool(fatal[rows[others]].any())
-        yield _missing(new.table, column, lines, None, is_fatal=is_fatal, sourced_id=sourced_id)
+        code = "dangling-reference" if is_fatal else "dangling-optional-reference"
+        yield _missing(code, new.table, column, lines[others], f"{len(missing) - NAMED:,} more ids", None)
 
 
-def _missing(
-    table: Table, column: Column, lines: Ints, cause: Cause | None, *, is_fatal: bool, sourced_id: str
-) -> Batch:
-    code = "reference-to-held-back" if cause else "dangling-reference"
-    if not is_fatal:
-        code = "dangling-optional-reference"
+def _missing(code: str, table: Table, column: Column, lines: Ints, sourced_id: str, cause: Cause | None) -> Batch:
     return findings.batch(
         code,
         file=table.file,
         column=column.name,
-        lines=lines,
+        lines=np.sort(lines),
         stands_for=len(lines),
         caused_by=cause,
         count=f"{len(lines):,}",
@@ -199,33 +210,50 @@ def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: 
     if not rows.any():
         return new
     keep = ~bad & rows[items.row]
-    kept = pd.Series(items.text.filter(pa.array(keep)).to_pylist(), dtype=object)
-    joined = kept.groupby(items.row[keep]).agg(",".join) if keep.any() else pd.Series(dtype=object)
-    values = new.frame[column.name].to_numpy(object).copy()
-    values[rows] = ""
-    values[joined.index.to_numpy(np.int64)] = joined.to_numpy()
-    frame = new.frame.assign(**{column.name: to_series(pa.array(values, pa.large_string()))})
+    ends = np.searchsorted(items.row[keep], np.append(np.flatnonzero(rows), len(new)))
+    kept = items.text.filter(pa.array(keep)).cast(pa.string())
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), kept), ",").cast(pa.large_string())
+    values = pc.replace_with_mask(arrow(new.frame[column.name]), pa.array(rows), joined)
+    frame = new.frame.assign(**{column.name: to_series(values)})
     content = new.content.copy()
     content[rows] = content_of(frame[rows], seed)
     return replace(new, frame=frame, content=content, hash=np.where(rows, np.uint64(0), new.hash))
 
 
 def ids_after(
-    new: Candidates, live: Live, standing: Mask, broken: tuple[str, ...], seed: int, *, keep_all: bool
+    new: Candidates,
+    live: Live,
+    standing: Mask,
+    broken: tuple[str, ...],
+    seed: int,
+    *,
+    keep_all: bool,
+    faults: Sequence[Batch] = (),
 ) -> Ids:
     """Return the ids that records of other tables may refer to once this table is settled.
 
-    `standing` are the live records that stay as they are; with `keep_all` (delta, unreadable ids) every live one does,
-    save those that the file calls deleted.
+    Args:
+        new: the candidates.
+        live: the snapshot's live records.
+        standing: which of them stay as they are.
+        broken: the ids of records that no reader may see.
+        seed: the feed's.
+        keep_all: absence says nothing (delta, ids that cannot be told): what the file does not call deleted stays.
+        faults: what the scan found wrong with the broken ones.
     """
     broken_ids = hash_ids(pa.array(broken, pa.large_string()), seed)
     held = np.concatenate([new.id[new.held], broken_ids])
-    stays = standing | keep_all | np.isin(live.id, held)
-    stays &= ~np.isin(live.id, new.id[new.gone])
-    known = np.unique(np.concatenate([live.id[stays], new.id[new.valid]]))
+    stays = standing | keep_all | is_member(live.id, np.sort(held))
+    stays &= ~is_member(live.id, np.sort(new.id[new.gone & ~new.held]))
+    known = np.sort(np.concatenate([live.id[stays], new.id[new.valid]]))
     causes = {int(new.id[i]): cause for i, cause in new.causes.items() if new.held[i]}
-    file = new.table.file
-    line_of = [b.lines[0] for b in new.batches if b.file == file and b.severity is Severity.ERROR and b.lines]
-    for one in broken_ids:
-        causes.setdefault(int(one), Cause("field-count", file, line_of[0] if line_of else None))
-    return Ids(known, causes)
+    return Ids(known, {**dict.fromkeys(broken_ids.tolist(), _why_broken(new.table, faults)), **causes})
+
+
+def _why_broken(table: Table, faults: Sequence[Batch]) -> Cause:
+    """Return the fault of the broken records, with its line where there is but one."""
+    errors = [one for one in faults if one.severity is Severity.ERROR]
+    if not errors:
+        return Cause("field-count", table.file)
+    is_clear = len(errors) == 1 == len(errors[0].lines)
+    return Cause(errors[0].code, table.file, errors[0].lines[0] if is_clear else None)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ingestd.core import findings
 from ingestd.core.diff import Difference, diff
 from ingestd.core.guard import OrgLoss
-from ingestd.core.hashing import hash_ids
+from ingestd.core.hashing import hash_ids, is_member
 from ingestd.core.model import Batch, Changes, Hashes, Ints, Mask, Mode, TableCount
 from ingestd.core.scan import Live, Scanned
 from ingestd.core.validate import Candidates
@@ -161,7 +161,7 @@ def _about_file(table: Table, count: TableCount, mode: Mode, *, is_unsure: bool)
 
 
 def losses(settled: Settled, org_ids: Mapping[int, str]) -> tuple[OrgLoss, ...]:
-    """Return what each org would lose in this table, by the table's reference to orgs. An org's children are not its own.
+    """Return what each org would lose in this table, by the table's reference to orgs; other orgs are no loss of one.
 
     Args:
         settled: the table.
@@ -181,4 +181,4 @@ def losses(settled: Settled, org_ids: Mapping[int, str]) -> tuple[OrgLoss, ...]:
 
 def vanished(live: Live, known: Hashes) -> Hashes:
     """Return the ids that were live and are not known any more, ascending."""
-    return np.setdiff1d(live.id, known)
+    return np.sort(live.id[~is_member(live.id, known)])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestd.core import findings
-from ingestd.core.gate import FIELD_LIMIT, Fault, gate, identify
+from ingestd.core.gate import FIELD_LIMIT, Fault, Faults, gate, identify
 from ingestd.core.hashing import find, hash_bytes, seed_of
 from ingestd.core.model import Batch, Hashes, Ints, Mask
 from ingestd.core.records import BOM, LINE_LIMIT, LineTooLongError, Piece, split
@@ -92,6 +92,8 @@ class Scanned:
 
     def lines_of(self, positions: Ints) -> Ints:
         """Return the first line on which each of the snapshot's records stands; they must be present."""
+        if not len(positions):
+            return _no_ints()
         at = np.flatnonzero(self.met >= 0)
         order = np.argsort(self.met[at], kind="stable")
         first = np.searchsorted(self.met[at][order], positions)
@@ -118,16 +120,18 @@ def scan(file: str, chunks: Iterable[bytes], live: Live, seed: int) -> Scanned:
 
 @dataclass(slots=True)
 class _Scan:
+    """A scan under way. `header` is None before the first line, and empty when that cannot be used."""
+
     file: str
     live: Live
     seed: int
     header: tuple[str, ...] | None = None
     batches: list[Batch] = field(default_factory=list)
-    met: list[NDArray[np.int32]] = field(default_factory=list)
-    starts: list[Ints] = field(default_factory=list)
+    met: list[NDArray[np.int32]] = field(default_factory=lambda: [np.zeros(0, np.int32)])
+    starts: list[Ints] = field(default_factory=lambda: [_no_ints()])
     data: list[bytes] = field(default_factory=list)
-    lines: list[Ints] = field(default_factory=list)
-    hashes: list[Hashes] = field(default_factory=list)
+    lines: list[Ints] = field(default_factory=lambda: [_no_ints()])
+    hashes: list[Hashes] = field(default_factory=lambda: [_no_hashes()])
     faults: dict[Fault, list[int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     unidentified: int = 0
@@ -136,70 +140,91 @@ class _Scan:
         if self.header is None and piece.records:
             piece = self._take_header(piece)
         if self.header and piece.records:
-            self._match(piece)
+            self._match(piece, len(self.header))
 
     def _take_header(self, piece: Piece) -> Piece:
-        line = piece.records[0]
-        self.seed = seed_of(self.seed, line.removeprefix(BOM).hex())
-        self.header, found = read_header(self.file, line)
+        line = piece.records[0].removeprefix(BOM)
+        self.seed = seed_of(self.seed, line.hex())
+        self.header, found = read_header(self.file, piece.records[0])
         self.batches += found
         return Piece(piece.records[1:], piece.lines[1:])
 
-    def _match(self, piece: Piece) -> None:
+    def _match(self, piece: Piece, width: int) -> None:
         hashes = hash_bytes(piece.records, self.seed)
         met = find(hashes, self.live.hash).astype(np.int32)
         new = np.flatnonzero(met == NEW)
         records = piece.records if len(new) == len(met) else [piece.records[i] for i in new]
-        faults = gate(records, len(self.header or ()))
-        met[new[faults == Fault.blank_line]] = BLANK
-        good = np.flatnonzero(faults == 0)
+        faults = gate(records, width)
+        if faults.any():
+            met[new[faults == Fault.blank_line]] = BLANK
+            self._fail(records, faults, piece.lines[new], width)
+            good = np.flatnonzero(faults == 0)
+            new, records = new[good], [records[i] for i in good]
         self.met.append(met)
         self.starts.append(piece.lines)
-        self.data.append(b"\n".join([*(records[i] for i in good), b""]))
-        self.lines.append(piece.lines[new[good]])
-        self.hashes.append(hashes[new[good]])
-        for i in np.flatnonzero(faults):
-            self._fail(records[i], Fault(faults[i]), int(piece.lines[new[i]]))
+        self.data.append(b"\n".join([*records, b""]) if records else b"")
+        self.lines.append(piece.lines[new])
+        self.hashes.append(hashes[new])
 
-    def _fail(self, record: bytes, fault: Fault, line: int) -> None:
-        self.faults.setdefault(fault, []).append(line)
-        if fault is Fault.blank_line:
-            return
-        id_first = bool(self.header) and self.header[0].casefold() == "sourcedid"  # type: ignore[index]
-        sourced_id = identify(record, fault, len(self.header or ())) if id_first else None
-        if sourced_id is None:
-            self.unidentified += 1
-        else:
-            self.broken.append(sourced_id)
+    def _fail(self, records: list[bytes], faults: Faults, lines: Ints, width: int) -> None:
+        for fault in map(Fault, np.unique(faults[faults != 0]).tolist()):
+            self.faults.setdefault(fault, []).extend(lines[faults == fault].tolist())
+        is_id_first = _is_sourced_id(self.header[0]) if self.header else False
+        failed = [records[i] for i in np.flatnonzero((faults != 0) & (faults != Fault.blank_line))]
+        ids = [identify(one, width) for one in failed] if is_id_first else [None] * len(failed)
+        self.broken += (one for one in ids if one is not None)
+        self.unidentified += ids.count(None)
 
     def result(self) -> Scanned:
-        if self.header is None:
-            self.batches.append(findings.batch("missing-header", file=self.file, detail="it is empty"))
-        for fault, lines in self.faults.items():
+        if self.header is None and not self.batches:
+            self.batches.append(_unusable(self.file, "it is empty"))
+        for fault, lines in sorted(self.faults.items()):
             self.batches.append(findings.batch(fault.code, file=self.file, lines=lines, limit=FIELD_LIMIT))
         return Scanned(
             header=self.header or (),
-            met=np.concatenate([np.zeros(0, np.int32), *self.met]),
-            starts=np.concatenate([_no_ints(), *self.starts]),
+            met=np.concatenate(self.met),
+            starts=np.concatenate(self.starts),
             data=b"".join(self.data),
-            lines=np.concatenate([_no_ints(), *self.lines]),
-            hashes=np.concatenate([_no_hashes(), *self.hashes]),
+            lines=np.concatenate(self.lines),
+            hashes=np.concatenate(self.hashes),
             broken=tuple(self.broken),
             unidentified=self.unidentified,
             batches=tuple(self.batches),
         )
 
 
+def _is_sourced_id(name: str) -> bool:
+    return name.strip().casefold() == "sourcedid"
+
+
+def _unusable(file: str, detail: str, *at: int) -> Batch:
+    return findings.batch("missing-header", file=file, lines=at, detail=detail)
+
+
 def read_header(file: str, line: bytes) -> tuple[tuple[str, ...], list[Batch]]:
-    """Return the names in a header line, `()` if it cannot be used, and the findings."""
-    if line.startswith(_UTF_16) or b"\x00" in line[:64]:
+    """Return the names in a file's first line as they stand there, `()` if they cannot be used, and the findings."""
+    if line.startswith(_UTF_16) or b"\x00" in line:
         return (), [findings.batch("not-utf-8-file", file=file, lines=[1], encoding="UTF-16 or binary")]
     found = [findings.batch("byte-order-mark", file=file, lines=[1])] if line.startswith(BOM) else []
+    if b"\r" in line:
+        return (), [*found, _unusable(file, "its lines end in a carriage return alone", 1)]
     try:
         names = next(csv.reader([line.removeprefix(BOM).decode()], strict=True), [])
     except (UnicodeDecodeError, csv.Error):
-        return (), [*found, findings.batch("missing-header", file=file, lines=[1], detail="it cannot be read")]
-    if not any(names) or len(names) > COLUMN_LIMIT or any(name.startswith("\ufeff") for name in names):
-        detail = "the first line is blank" if not any(names) else "its names cannot be used"
-        return (), [*found, findings.batch("missing-header", file=file, lines=[1], detail=detail)]
-    return tuple(name.strip() for name in names), found
+        return (), [*found, _unusable(file, "it cannot be read", 1)]
+    detail = _why_not(names)
+    return (tuple(names), found) if detail is None else ((), [*found, _unusable(file, detail, 1)])
+
+
+def _why_not(names: list[str]) -> str | None:
+    """Return why names cannot be those of columns, without a word of them: it may be a record that stands there."""
+    stripped = [name.strip() for name in names]
+    if not any(stripped):
+        return "the first line is blank"
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        return "its columns are not separated by commas"
+    if len(names) > COLUMN_LIMIT:
+        return f"it has more than {COLUMN_LIMIT} columns"
+    if not all(map(str.isprintable, stripped)):
+        return "its names have characters that cannot be seen"
+    return None

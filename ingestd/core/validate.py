@@ -3,13 +3,15 @@
 An error (a required value is wrong) holds the record back, a warning (an optional one is) only the value.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.errors
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestd.core import findings
 from ingestd.core.columns import arrow
@@ -45,7 +47,7 @@ class Candidates:
     gone: Mask
     notes: Ints
     note_names: tuple[Note, ...]
-    causes: dict[int, Cause]
+    causes: Mapping[int, Cause]
     batches: tuple[Batch, ...]
 
     def __len__(self) -> int:
@@ -112,20 +114,40 @@ def content_of(frame: pd.DataFrame, seed: int) -> Hashes:
 
 
 def _failures(table: Table, frame: pd.DataFrame, mode: Mode) -> list[Repair]:
-    """Return what the schema finds wrong: a finding's code, a column, and the rows, sorted by column and code."""
-    found: list[Repair] = []
+    """Return what is wrong: a finding's code, a column, and the rows; in the order of columns, then codes.
+
+    Columns that a bulk file should leave blank are passed over, so what they hold cannot be wrong.
+    """
+    if frame.empty:
+        return []  # on most days nothing is new in most tables, and a schema costs its time even for no rows
+    passed_over = NOT_COMPARED if mode is Mode.BULK else ()
+    found = [*(one for one in _refused(table, frame) if one.column not in passed_over), *_unfilled(table, frame, mode)]
+    order = [column.name for column in table.columns]
+    return sorted(found, key=lambda one: (order.index(one.column), one.code))
+
+
+def _refused(table: Table, frame: pd.DataFrame) -> Iterator[Repair]:
+    """Yield what the schema finds."""
     try:
         table.schema.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
-        cases = errors.failure_cases
-        for (column, code), rows in cases.groupby(["column", "check"], sort=False)["index"]:
-            found.append(Repair(str(code), str(column), _mask(rows.to_numpy(np.int64), len(frame))))
+        for (column, code), rows in errors.failure_cases.groupby(["column", "check"], sort=False)["index"]:
+            yield Repair(str(code), str(column), _mask(rows.to_numpy(np.int64), len(frame)))
+
+
+def _unfilled(table: Table, frame: pd.DataFrame, mode: Mode) -> Iterator[Repair]:
+    """Yield what the schema cannot know: a text of nothing but blanks is blank, and a delta must tell its state."""
+    tests = {column.name: pc.utf8_is_space for column in table.columns if column.required and column.type == "string"}
     if mode is Mode.DELTA:
-        for column in NOT_COMPARED:
-            blank = (frame[column] == "").to_numpy(bool)
-            found += [Repair("required-value", column, blank)] if blank.any() else []
-    order = [column.name for column in table.columns]
-    return sorted(found, key=lambda one: (order.index(one.column), one.code))
+        tests |= dict.fromkeys(NOT_COMPARED, _is_blank)
+    for name, test in tests.items():
+        rows = test(arrow(frame[name])).to_numpy(zero_copy_only=False)
+        if rows.any():
+            yield Repair("required-value", name, rows)
+
+
+def _is_blank(values: pa.Array) -> pa.Array:
+    return pc.equal(values, "")
 
 
 def _mask(rows: Ints, length: int) -> Mask:
@@ -152,24 +174,24 @@ def _hold_back(
     causes: dict[int, Cause] = {}
     found: list[Batch] = []
     for one in (*repairs, *failures):
-        made = findings.strict([_finding(table, one, lines, required=_is_required(table, one, mode))], strict)[0]
+        made = _finding(table, one, lines[one.rows], required=_is_required(table, one, mode), strict=strict)
         found.append(made)
         if made.severity is Severity.ERROR:
-            for i in np.flatnonzero(one.rows & ~held):
-                causes[int(i)] = Cause(made.code, table.file, int(lines[i]))
+            for i in np.flatnonzero(one.rows & ~held).tolist():
+                causes[i] = Cause(made.code, table.file, int(lines[i]))
             held |= one.rows
     return held, found, causes
 
 
-def _finding(table: Table, one: Repair, lines: Ints, *, required: bool) -> Batch:
-    at = lines[one.rows]
-    tell = partial(findings.batch, file=table.file, column=one.column)
-    severity, allowed = CATALOGUE[one.code].severity, ", ".join(table.column(one.column).values)
-    if severity is Severity.INFO:
-        return tell(one.code, lines=at[:1], stands_for=len(at))
-    if severity is Severity.WARNING or required:
-        return tell(one.code, lines=at, allowed=allowed)
-    return tell("dropped-value", lines=at, why=CATALOGUE[one.code].message.format(allowed=allowed))
+def _finding(table: Table, one: Repair, at: Ints, *, required: bool, strict: bool | Sequence[str]) -> Batch:
+    """Tell of a repair or failure at some lines; of what is mere information only the first and the count."""
+    code, allowed = one.code, ", ".join(table.column(one.column).values)
+    words: dict[str, Any] = {"allowed": allowed}
+    if CATALOGUE[code].severity is Severity.ERROR and not required:
+        code, words = "dropped-value", {"why": CATALOGUE[code].message.format(allowed=allowed)}
+    made = findings.batch(code, file=table.file, column=one.column, lines=at[:1], stands_for=len(at), **words)
+    (made,) = findings.strict([made], strict)
+    return made if made.severity is Severity.INFO else replace(made, lines=tuple(at.tolist()), stands_for=None)
 
 
 def _without(frame: pd.DataFrame, failures: Sequence[Repair]) -> pd.DataFrame:

@@ -20,7 +20,10 @@ class Sink(Protocol):
 
     - `apply` carries the plan's actions out in their order and returns an outcome per group of actions.
     - A create is an upsert by key: it sets every column and makes the record active, whether or not it is there.
-    - An update sets the columns of its frame; a remove follows `on_absent`, and of a missing record does nothing.
+    - An update sets the columns of its frame and is an upsert too; what a new record is not told is blank.
+    - A remove follows `on_absent`: `delete` deletes, `deactivate` and `archive` set `_active = 0`. Of a missing record
+      it does nothing.
+    - Columns that the plan's tables gain are blank in the records that are there.
     - Applying the same plan under the same `once` again has no further effect and returns the same outcomes.
     - A transactional sink does all of a plan or nothing; it raises `SinkError` when it did nothing.
     """

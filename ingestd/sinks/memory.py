@@ -47,12 +47,14 @@ class MemorySink:
 
     def _carry_out(self, group: Actions, stamp: dict[str, object]) -> None:
         table = self.tables.setdefault(group.target, {})
+        blank = dict.fromkeys(group.columns, "")
+        for key, there in table.items():
+            table[key] = {**blank, **there}
         for record in group.frame.to_dict("records"):
             key = tuple(str(record[name]) for name in group.key)
             if group.kind is not Kind.REMOVE:
-                table.setdefault(key, {}).update(
-                    {**{str(name): value for name, value in record.items()}, "_active": 1, **stamp}
-                )
+                values = {str(name): value for name, value in record.items()}
+                table[key] = {**table.get(key, blank), **values, "_active": 1, **stamp}
             elif group.on_absent is OnAbsent.DELETE:
                 table.pop(key, None)
             elif key in table:

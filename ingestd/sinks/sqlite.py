@@ -14,7 +14,9 @@ from ingestd.sinks.base import Progress
 PLANS = "_ingestd_plans"
 """The table that remembers which plans have been applied."""
 _CREATE_PLANS = f"""CREATE TABLE IF NOT EXISTS {PLANS} (
-    once TEXT NOT NULL, digest TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (once, digest))"""
+    once TEXT NOT NULL, digest TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL,
+    PRIMARY KEY (once, digest))"""
+_TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 class SqliteSink:
@@ -22,8 +24,10 @@ class SqliteSink:
 
     transactional = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy: float = database.BUSY) -> None:
+        """`busy`: seconds to wait for somebody else's transaction."""
         self._path = path
+        self._busy = busy
         self._open: sqlite3.Connection | None = None
 
     @classmethod
@@ -41,11 +45,12 @@ class SqliteSink:
         """Carry a plan out in one transaction."""
         try:
             return self._apply(plan, once, run, at, progress)
-        except sqlite3.OperationalError as error:
-            kind = TransientSinkError if error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED") else SinkError
-            raise kind(f"the sqlite sink failed: {error.sqlite_errorname}") from None
-        except sqlite3.Error as error:
-            raise SinkError(f"the sqlite sink failed: {error.sqlite_errorname}") from None
+        except sqlite3.Error as error:  # its text may quote a value, its name does not
+            name = str(getattr(error, "sqlite_errorname", type(error).__name__))
+            kind = TransientSinkError if name.startswith(_TRANSIENT) else SinkError
+            raise kind(f"the sqlite sink failed: {name}") from None
+        except OSError as error:
+            raise SinkError(f"the sqlite sink failed: {error.strerror}") from None
 
     def close(self) -> None:
         """Close the file."""
@@ -55,7 +60,7 @@ class SqliteSink:
 
     def _apply(self, plan: Plan, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
         if self._open is None:
-            self._open = database.connect(self._path)
+            self._open = database.connect(self._path, self._busy)
         db = self._open
         with database.transaction(db):
             db.execute(_CREATE_PLANS)
@@ -96,12 +101,12 @@ def _where(fields: Sequence[str]) -> str:
 def _fit_table(db: sqlite3.Connection, group: Actions) -> None:
     """Make the target table, or add the fields that the rules added."""
     table = quoted(group.target)
-    have = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    have = {row[1].casefold() for row in db.execute(f"PRAGMA table_info({table})")}  # as SQLite compares names
     if not have:
         text = ", ".join(f"{quoted(name)} TEXT NOT NULL DEFAULT ''" for name in group.columns)
         own = "_active INTEGER NOT NULL DEFAULT 1, _run TEXT NOT NULL, _changed_at TEXT NOT NULL"
         key = ", ".join(map(quoted, group.key))
         db.execute(f"CREATE TABLE {table} ({text}, {own}, PRIMARY KEY ({key}))")
     for name in group.columns if have else ():
-        if name not in have:
+        if name.casefold() not in have:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} TEXT NOT NULL DEFAULT ''")

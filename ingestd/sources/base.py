@@ -73,7 +73,10 @@ class Source(Protocol):
         ...
 
     def watch(self, wake: Callable[[], None]) -> None:
-        """Call `wake` (from any thread, as often as you like) when a scan may find something new; until `close`."""
+        """Call `wake` (from any thread, as often as you like) when a scan may find something new; until `close`.
+
+        Called again it replaces the watch.
+        """
         ...
 
     def health(self) -> str | None:

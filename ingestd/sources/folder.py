@@ -123,6 +123,7 @@ class _Watcher:
 
     def start(self, wake: Callable[[], None]) -> None:
         """Watch from now on; whatever fails is tried again by `mend`."""
+        self._stop()
         self._wake = wake
         with suppress(OSError):
             self._put_in_place()
@@ -172,10 +173,11 @@ class _Watcher:
             self._observer = self._make()
             self._observer.schedule(self._hint, str(self._path), recursive=False, event_filter=HINTS)
             self._observer.start()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no inotify left, no thread left
             self._stop()
             if not self._has_failed:
-                self._log.warning("watcher.failed", error=errno.errorcode.get(error.errno or 0, "unknown"))
+                code = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
+                self._log.warning("watcher.failed", error=code or type(error).__name__)
             self._has_failed = True
             return False
         self._watched, self._is_doubted, self._has_failed = (folder.st_dev, folder.st_ino), False, False

@@ -147,7 +147,7 @@ def test_sis_is_found_among_the_shipped_ones(tmp_path: Path) -> None:
 
 def test_default_values_of_planned_settings_are_accepted(tmp_path: Path) -> None:
     """Saying what holds anyway is no fault."""
-    text = "[scope]\norgs = []\ncontacts = false\n[schedule]\nweekends = true\n[limits]\non_breach = 'hold_all'\n"
+    text = "[scope]\norgs = []\n[schedule]\nweekends = true\n[limits]\non_breach = 'hold_all'\n"
 
     assert only_feed(tmp_path, text).scope.orgs == ()
 

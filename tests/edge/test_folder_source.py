@@ -109,7 +109,7 @@ def test_other_files_are_listed_once(source: FolderSource, inbox: Path, log: Log
     put(inbox / "users.csv")
     for now in range(3):
         assert names(source, now) == []
-    assert [entry["name"] for entry in log.of("file.ignored")] == ["'users.csv'"]
+    assert [entry["file"] for entry in log.of("file.ignored")] == ["'users.csv'"]
 
 
 def test_what_is_not_a_regular_file_is_no_drop(source: FolderSource, inbox: Path, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_name_that_is_not_utf_8_is_ignored(source: FolderSource, inbox: Path, 
     put(inbox / os.fsdecode(b"sch\xfcler.zip"))
     put(inbox / "good.zip")
     assert names(source) == ["good.zip"]
-    assert [entry["name"] for entry in log.of("file.ignored")] == [r"'sch\udcfcler.zip'"]
+    assert [entry["file"] for entry in log.of("file.ignored")] == [r"'sch\udcfcler.zip'"]
 
 
 def test_a_folder_is_not_searched_deeper(source: FolderSource, inbox: Path) -> None:
@@ -362,13 +362,17 @@ def test_a_folder_deleted_and_made_anew_is_watched_anew(source: FolderSource, in
     assert is_watching_again(source, inbox, bell)
 
 
-def test_a_machine_without_inotify_left_rescans(inbox: Path, log: Log) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [(OSError(24, "inotify instance limit reached"), "EMFILE"), (RuntimeError("no new thread"), "RuntimeError")],
+)
+def test_a_machine_without_inotify_left_rescans(inbox: Path, log: Log, fault: Exception, told: str) -> None:
     """Where the limit of instances is reached, it is told once, drops are found, and the watch comes later."""
     is_full = True
 
     def make() -> BaseObserver:
         if is_full:
-            raise OSError(24, "inotify instance limit reached")
+            raise fault
         return Observer()
 
     source = FolderSource(inbox, quiet_period=0, observer=make)
@@ -376,11 +380,22 @@ def test_a_machine_without_inotify_left_rescans(inbox: Path, log: Log) -> None:
     source.watch(bell.ring)
     put(inbox / "a.zip")
     assert [names(source, now) for now in (0, 30)] == [["a.zip"], ["a.zip"]]
-    assert [entry["error"] for entry in log.of("watcher.failed")] == ["EMFILE"]
+    assert [entry["error"] for entry in log.of("watcher.failed")] == [told]
     is_full = False
     names(source, 60)
     assert is_watching_again(source, inbox, bell)
     source.close()
+
+
+def test_watching_again_replaces_the_watch(source: FolderSource, inbox: Path) -> None:
+    """A feed whose first round failed watches again: the new bell rings, the old watcher is gone."""
+    first, second = Bell(), Bell()
+    before = len(inotify_descriptors())
+    source.watch(first.ring)
+    source.watch(second.ring)
+    assert len(inotify_descriptors()) == before + 1
+    put(inbox / "a.zip")
+    assert second.has_rung()
 
 
 def test_closing_leaves_nothing_behind(inbox: Path, log: Log) -> None:

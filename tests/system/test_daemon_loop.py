@@ -285,6 +285,21 @@ def test_a_feed_that_raises_stops_no_other(inbox: Path, log: Log) -> None:
     assert ended == Ended(Reason.STOP, ("scan", "take", "tick"))
 
 
+@pytest.mark.parametrize("call", ["scan", "waiting", "watch", "health"])
+def test_nothing_that_a_source_raises_ends_its_feed(call: str) -> None:
+    """Whichever call of a source of somebody else's fails, the feed goes on once it does not."""
+    shelf = Shelf()
+    well, times = getattr(shelf, call), iter(range(3))
+
+    def ill(*words: Any) -> Any:
+        return fail() if next(times, None) is not None else well(*words)
+
+    setattr(shelf, call, ill)
+    feed = Diary("a", [shelf])
+    assert run_until(feed, Ticker(), 60) == Ended(Reason.STOP)
+    assert "tick" in feed.lines
+
+
 def test_a_failing_feed_backs_off_and_goes_on(log: Log) -> None:
     """The pauses double from five seconds to five minutes; once all is well again they begin anew."""
     ticker = Ticker()

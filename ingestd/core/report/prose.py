@@ -1,0 +1,52 @@
+"""Findings as plain lines of a given width, the same on a terminal as in a receipt."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from ingestd.core.model import Severity
+from ingestd.core.report.groups import Group, Note
+from ingestd.core.report.words import number, plural, sentence, some_of
+
+_NOTES = {Severity.CATASTROPHIC: 24, Severity.ERROR: 6}
+"""How many notes of a group are told, and places of a note, by severity; of the others it is three."""
+
+
+def wrap(text: str, width: int, first: str = "", indent: int | None = None) -> list[str]:
+    """Return `text` as lines of at most `width`: `first` before the first, blanks before the others."""
+    rest = " " * (len(first) if indent is None else indent)
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def group_lines(group: Group, width: int) -> list[str]:
+    """Return a group of findings as lines: its severity and code, what is wrong and where, what to do."""
+    times = f", {number(group.count)} times" if group.count > 1 else ""
+    lines = wrap(f"{group.word.upper()}  {group.code}{times}", width)
+    if group.severity is Severity.INFO:
+        lines += _brief(group, width)
+    else:
+        lines += _in_full(group.notes, _NOTES.get(group.severity, 3), width)
+    lines += wrap(f"{group.follows}.", width, "  ") if group.follows else []
+    return [*lines, *wrap(group.remedy, width, "  > ")]
+
+
+def _in_full(notes: Sequence[Note], most: int, width: int) -> Iterator[str]:
+    for note in notes[:most]:
+        yield from wrap(sentence(note.message), width, "  ")
+        if note.ids:
+            yield from wrap(note.ids, width, "    ")
+        for place in note.where[:most]:
+            yield from wrap(str(place), width, "    in ")
+        if len(note.where) > most:
+            yield f"    and in {plural(len(note.where) - most, 'more place')}"
+    if more := notes[most:]:
+        yield f"  and {number(sum(note.count for note in more))} more"
+
+
+def _brief(group: Group, width: int) -> list[str]:
+    """Return what was repaired in fewer lines: nobody has to act on it."""
+    notes = group.notes[:3]
+    said = [line for note in notes for line in wrap(sentence(note.message), width, "  ")]
+    if more := group.notes[3:]:
+        said.append(f"  and {number(sum(note.count for note in more))} more")
+    files = [place.file for note in group.notes for place in note.where if place.file]
+    return [*said, *(wrap(f"in {some_of(files, 4, 'file')}", width, "    ", 7) if files else [])]

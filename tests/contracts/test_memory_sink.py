@@ -1,0 +1,27 @@
+"""The reference sink keeps the contract."""
+
+from pathlib import Path
+
+from contracts.sink_contract import Records, SinkContract
+
+from ingestd.sinks.memory import MemorySink
+
+
+class TestMemorySink(SinkContract):
+    """Records in dictionaries."""
+
+    def make(self, folder: Path) -> MemorySink:
+        """Return an empty sink."""
+        return MemorySink.from_settings({}, folder)
+
+    def read(self, sink: MemorySink, target: str) -> Records:
+        """Return what the dictionaries hold."""
+        return {key: dict(one) for key, one in sink.tables.get(target, {}).items()}
+
+    def trip(self, sink: MemorySink, target: str, key: str) -> None:
+        """Have it fail after one action."""
+        sink.fail_after = 1
+
+    def heal(self, sink: MemorySink, target: str) -> None:
+        """Have it fail no more."""
+        sink.fail_after = None

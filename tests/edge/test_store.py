@@ -1,0 +1,275 @@
+"""A feed's store: its first opening, its runs, what it owns, and who may write to it."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlite_utils
+from roster_world import SEED, TABLES, frame
+
+from ingestd import store as store_module
+from ingestd.core.hashing import hash_ids
+from ingestd.core.mapping import key_text
+from ingestd.core.model import Actions, Kind, OnAbsent, Outcome
+from ingestd.core.plan import make_plan
+from ingestd.core.rules import Target
+from ingestd.core.state import IllegalStepError, State
+from ingestd.errors import ConfigError
+from ingestd.store import Store, documents
+
+PATRONS = Target("patrons", "users", ("id",), OnAbsent.DEACTIVATE)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give a new store."""
+    opened = Store(tmp_path, "springfield", TABLES)
+    yield opened
+    opened.close()
+
+
+def reopened(folder: Path) -> Store:
+    """Return the store as another process opens it."""
+    return Store(folder, "springfield", TABLES)
+
+
+# Opening ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_feed_has_a_seed_of_its_own_for_good(store: Store, tmp_path: Path) -> None:
+    """It is drawn once, by chance, and never again: all hashes depend on it."""
+    with closing(reopened(tmp_path)) as again:
+        assert again.seed == store.seed > 0
+    with closing(Store(tmp_path, "shelbyville", TABLES)) as other:
+        assert other.seed != store.seed
+
+
+def test_a_first_opening_that_was_cut_off_is_done_again(tmp_path: Path, store: Store) -> None:
+    """The tables come at once or not at all, so that a process killed meanwhile leaves nothing in the way."""
+    folder = tmp_path / "cut"
+    half = sqlite_utils.Migrations("ingestd.store")
+    for step in store_module.migrations._migrations:
+        half(name=step.name)(step.fn)
+
+    @half()
+    def killed(db: sqlite_utils.Database) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store_module, "migrations", half)
+        Store(folder, "springfield", TABLES)
+    with closing(sqlite3.connect(folder / "springfield.db")) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+    reopened(folder).close()
+
+
+def test_a_store_is_opened_while_another_process_writes(store: Store, tmp_path: Path) -> None:
+    """Opening a store that is up to date needs no lock."""
+    with store.transaction():
+        store.set_meta("a", "b")
+        with closing(reopened(tmp_path)) as again:
+            assert again.meta("a", "nothing yet") == "nothing yet"
+
+
+def test_values_are_kept_and_replaced(store: Store, tmp_path: Path) -> None:
+    """A kept value is there after a restart; one that never was is the default."""
+    store.set_meta("rules", "1")
+    store.set_meta("rules", "2")
+    with closing(reopened(tmp_path)) as again:
+        assert (again.meta("rules", ""), again.meta("scope", "none")) == ("2", "none")
+
+
+def test_documents_are_read_by_whoever_only_looks(tmp_path: Path) -> None:
+    """Newest first, also while a run is being written, and wherever the folder lies."""
+    folder = tmp_path / "a #1?%20"
+    with closing(reopened(folder)) as store:
+        store.add_run(1, "", {}, {"n": 1})
+        store.add_run(2, "", {}, {"n": 2})
+        with store.transaction():
+            store.add_run(3, "", {}, {"n": 3})
+            assert documents(folder, "springfield") == [{"n": 2}, {"n": 1}]
+
+
+def test_a_feed_that_has_done_nothing_has_no_documents(tmp_path: Path) -> None:
+    """Be there no store yet, or one whose first opening has just begun."""
+    assert documents(tmp_path, "springfield") == []
+    (tmp_path / "springfield.db").touch()
+    assert documents(tmp_path, "springfield") == []
+
+
+def test_one_process_at_a_time_works_on_a_feed(store: Store, tmp_path: Path) -> None:
+    """Another process sees that the feed is busy, and that it is free again."""
+    ask = (
+        "import sys; from pathlib import Path; from ingestd.store import Store; from schemas import load;"
+        "print(Store(Path(sys.argv[1]), 'springfield', load('1.1')).is_busy())"
+    )
+    words = [sys.executable, "-c", ask, str(tmp_path)]
+    with store.locked():
+        assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "True\n"
+    assert not store.is_busy()
+
+
+# Runs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_kept_as_it_came(store: Store) -> None:
+    """With the next number, the feed's name, its own token, its origin and document."""
+    assert store.next_number() == 1
+    run = store.add_run(1, "abc", {"path": "/x"}, {"state": "received"})
+    assert (run.number, run.id, run.state, run.sha256) == (1, "springfield.1", State.RECEIVED, "abc")
+    assert (run.origin, run.document) == ({"path": "/x"}, {"state": "received"})
+    assert store.run("springfield.1") == run
+    assert store.add_run(store.next_number(), "abc", {}, {}).token != run.token
+
+
+def test_an_unknown_run_is_an_error_of_its_own(store: Store) -> None:
+    """The caller says so in its own words."""
+    with pytest.raises(KeyError, match=r"springfield\.9"):
+        store.run("springfield.9")
+
+
+def test_runs_are_listed_newest_first(store: Store) -> None:
+    """All of them, those of some states, or the newest few."""
+    runs = [store.add_run(number, "", {}, {}) for number in (1, 2, 3)]
+    store.move(runs[1], State.HELD, {})
+    assert [run.number for run in store.runs()] == [3, 2, 1]
+    assert [run.number for run in store.runs(State.HELD)] == [2]
+    assert [run.number for run in store.runs(State.HELD, State.RECEIVED, limit=2)] == [3, 2]
+    assert store.runs(State.APPLIED) == []
+
+
+def test_a_run_goes_from_state_to_state(store: Store) -> None:
+    """Each step brings what is known by then; token, origin and number stay."""
+    run = store.add_run(1, "abc", {"path": "/x"}, {})
+    held = store.move(run, State.HELD, {"digest": "d"})
+    assert (held.state, held.document, held.token, held.origin) == (State.HELD, {"digest": "d"}, run.token, run.origin)
+    again = store.move(held, State.HELD, {"digest": "e"})
+    assert again.document == {"digest": "e"}
+
+
+def test_a_step_that_is_not_in_the_table_is_refused(store: Store) -> None:
+    """And the run stays where it is."""
+    run = store.add_run(1, "", {}, {})
+    with pytest.raises(IllegalStepError):
+        store.move(run, State.APPLIED, {"no": "no"})
+    assert store.run(run.id) == run
+
+
+def test_a_step_from_where_the_run_is_no_longer_is_refused(store: Store) -> None:
+    """What one process discarded another cannot apply, though it saw the run held."""
+    held = store.move(store.add_run(1, "", {}, {}), State.HELD, {})
+    store.move(held, State.DISCARDED, {})
+    with pytest.raises(IllegalStepError, match="is not held any more"):
+        store.move(held, State.APPLYING, {})
+    assert store.run(held.id).state is State.DISCARDED
+
+
+def test_several_things_are_one_transaction(store: Store) -> None:
+    """A fault in the middle takes all of them back."""
+    run = store.add_run(1, "", {}, {})
+    with pytest.raises(OSError, match="disk"), store.transaction():
+        store.move(run, State.APPLYING, {})
+        store.set_meta("a", "b")
+        raise OSError("disk")
+    assert store.run(run.id) == run
+    assert store.meta("a", "") == ""
+
+
+# Owned target records ---------------------------------------------------------------------------------------------
+
+
+def group(kind: Kind, records: pd.DataFrame, target: Target = PATRONS, content: int = 1) -> Actions:
+    """Return actions on records, all of the same content."""
+    keys = hash_ids(key_text(records, target.key), SEED)
+    contents = np.full(len(records), content, np.uint64)
+    columns = tuple(map(str, records.columns))
+    return Actions(target.name, kind, target.key, columns, records, keys, contents, target.on_absent)
+
+
+def done(store: Store, *groups: Actions, failed: tuple[int, ...] = ()) -> bool:
+    """Have it own what came of these actions, of which the first group's `failed` failed."""
+    plan = make_plan(groups)
+    reasons = [dict.fromkeys(failed if one is plan.actions[0] else (), "refused") for one in plan.actions]
+    outcomes = [
+        Outcome(one.target, one.kind, len(one) - len(why), why) for one, why in zip(plan.actions, reasons, strict=True)
+    ]
+    with store.transaction():
+        return store.own(plan, outcomes)
+
+
+def owned(store: Store, target: Target = PATRONS) -> dict[tuple[str, ...], int]:
+    """Return what it owns: the contents by key."""
+    found = store.owned(target)
+    keys = zip(*(part.to_pylist() for part in found.key_fields), strict=True)
+    return dict(zip(keys, found.contents.tolist(), strict=True))
+
+
+def test_nothing_is_owned_at_first(store: Store) -> None:
+    """Of a target table that never was there is nothing, and no error."""
+    found = store.owned(PATRONS)
+    assert (len(found.keys), len(found.contents), [len(one) for one in found.key_fields]) == (0, 0, [0])
+    assert store.count_owned("patrons") == 0
+
+
+def test_what_was_done_is_owned(store: Store) -> None:
+    """Created and updated records with their content, hashes with all of their bits."""
+    assert done(store, group(Kind.CREATE, frame(id=["1", "2"]), content=2**63 + 1))
+    assert done(store, group(Kind.UPDATE, frame(id=["2"]), content=7))
+    assert owned(store) == {("1",): 2**63 + 1, ("2",): 7}
+    assert store.owned(PATRONS).keys.tolist() == [
+        int(hash_ids(key_text(frame(id=[key]), ("id",)), SEED)[0]) for (key,) in owned(store)
+    ]
+    assert store.count_owned("patrons") == 2
+
+
+@pytest.mark.parametrize("on_absent", [OnAbsent.DEACTIVATE, OnAbsent.ARCHIVE, OnAbsent.DELETE])
+def test_what_was_removed_is_not_owned(store: Store, on_absent: OnAbsent) -> None:
+    """Until it is created again."""
+    target = replace(PATRONS, on_absent=on_absent)
+    done(store, group(Kind.CREATE, frame(id=["1", "2"])))
+    done(store, group(Kind.REMOVE, frame(id=["1", "9"]), target))
+    assert owned(store) == {("2",): 1}
+    done(store, group(Kind.CREATE, frame(id=["1"]), content=3))
+    assert owned(store) == {("1",): 3, ("2",): 1}
+
+
+def test_what_failed_is_not_owned(store: Store) -> None:
+    """So that the next run plans it again (law 5)."""
+    assert not done(store, group(Kind.CREATE, frame(id=["1", "2", "3"])), failed=(1,))
+    assert owned(store) == {("1",): 1, ("3",): 1}
+    assert not done(store, group(Kind.UPDATE, frame(id=["1", "3"]), content=5), failed=(0,))
+    assert owned(store) == {("1",): 1, ("3",): 5}
+    assert not done(store, group(Kind.REMOVE, frame(id=["1", "3"])), failed=(1,))
+    assert owned(store) == {("3",): 5}
+
+
+def test_some_of_what_is_owned_can_be_asked_for(store: Store) -> None:
+    """By the hashes of their keys; those of others, or of none, are not there."""
+    records = frame(id=[f"{i:05}" for i in range(40_000)])
+    done(store, group(Kind.CREATE, records))
+    keys = hash_ids(key_text(records, ("id",)), SEED)
+    asked = np.unique(np.concatenate([keys[:35_000], np.array([1, 2], np.uint64)]))
+    assert sorted(store.owned(PATRONS, asked).key_fields[0].to_pylist()) == list(records["id"][:35_000])
+    assert not len(store.owned(PATRONS, asked[:0]).keys)
+
+
+def test_keys_of_several_fields_come_back(store: Store) -> None:
+    """Field by field, blanks and all."""
+    target = Target("loans.open", "users", ("school", "metadata.id"), OnAbsent.DELETE)
+    records = frame(**{"school": ["A", "A", ""], "metadata.id": ["1", "", "1"], "name": ["x", "y", "z"]})
+    done(store, group(Kind.CREATE, records, target))
+    assert set(owned(store, target)) == {("A", "1"), ("A", ""), ("", "1")}
+
+
+def test_a_table_cannot_change_its_key(store: Store) -> None:
+    """Its records are known by the old one; the rules are told to give the table another name."""
+    done(store, group(Kind.CREATE, frame(id=["1"])))
+    with pytest.raises(ConfigError, match=r"table\.patrons\.key: .*another name"):
+        store.owned(replace(PATRONS, key=("id", "school")))
