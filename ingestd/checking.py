@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ingestd.core import document, findings
 from ingestd.core.model import Batch
 from ingestd.errors import IngestdError
@@ -61,26 +59,3 @@ def _document(examined: Examined) -> dict[str, Any]:
 def _has_faults(batches: tuple[Batch, ...]) -> bool:
     counts = findings.count_by_severity(batches)
     return bool(counts["catastrophic"] or counts["error"])
-
-
-def render_check(path: Path, found: dict[str, Any], out: Console) -> None:
-    """Print what was found in one package."""
-    from ingestd.cli import screen
-
-    counts = found["counts"]
-    tally = ", ".join(f"{count:,} {severity}" for severity, count in counts.items() if count) or "nothing wrong"
-    out.print(f"[bold]{path.name}[/]", screen.word(found["verdict"]), f"({tally})")
-    if found["tables"]:
-        out.print(screen.came(found["tables"]))
-    if found["findings"]:
-        out.print(screen.findings(found["findings"]))
-    _print_remedies(found, out)
-
-
-def _print_remedies(found: dict[str, Any], out: Console) -> None:
-    """Print what to do about each code that stands in the way, once."""
-    codes = dict.fromkeys(one["code"] for one in found["findings"] if one["severity"] in ("catastrophic", "error"))
-    if codes:
-        out.print("[bold]What to do[/]")
-    for code in codes:
-        out.print(f"  {code}: {findings.CATALOGUE[code].remedy}")

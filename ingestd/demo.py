@@ -22,12 +22,19 @@ from rich.text import Text
 from ingestd import generate
 from ingestd.cli import screen
 from ingestd.errors import IngestdError
+from ingestd.store import documents
 
 FEED = "springfield"
 SEED = 7
 PATIENCE = 60.0
 """Seconds after which a run that does not come is given up."""
-_SETTINGS = 'name = "Springfield SD"\ntimezone = "America/Chicago"\n[[sources]]\nkind = "folder"\npath = "inbox"\nquiet_period = "1s"\n'
+_SETTINGS = """name = "Springfield SD"
+timezone = "America/Chicago"
+[[sources]]
+kind = "folder"
+path = "inbox"
+quiet_period = "1s"
+"""
 _STATES = ("applied", "held", "rejected", "failed")
 
 
@@ -98,7 +105,8 @@ class _Demo:
         )
         rows = self._query(
             "SELECT patron_id, name, grade, patron_type, CASE _active WHEN 1 THEN 'active' ELSE 'inactive' END "
-            f"FROM patrons WHERE _run = '{FEED}.2' ORDER BY _active, patron_id LIMIT 8"
+            "FROM patrons WHERE _run = ? ORDER BY _active, patron_id LIMIT 8",
+            document["run"],
         )
         self.out.print(screen.table("", ("patron", "name", "grade", "type", "state"), rows))
 
@@ -134,15 +142,12 @@ class _Demo:
         aside.rename(self.state / "inbox" / aside.name)
         document = self._wait(day)
         counts = f"{sum(len(frame) for frame in roster.values()):,} records"
-        self.out.print(
-            f"{aside.name} ({counts}): [bold]{document['state']}[/] {time.monotonic() - begin:.1f} s after it arrived.\n"
-        )
+        seconds = f"{time.monotonic() - begin:.1f} s"
+        self.out.print(f"{aside.name} ({counts}): [bold]{document['state']}[/] {seconds} after it arrived.\n")
         return document
 
     def _wait(self, day: int) -> Mapping[str, Any]:
         """Return the document of a day's run, once its folder has the report."""
-        from ingestd.store import documents
-
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             found = {one["run"]: one for one in documents(self.state / "feeds", FEED)}
@@ -153,10 +158,10 @@ class _Demo:
             time.sleep(0.1)
         raise IngestdError(f"the daemon has not taken day {day} within {PATIENCE:.0f} s; its log: {self.folder}/log")
 
-    def _query(self, query: str) -> list[tuple[Any, ...]]:
+    def _query(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         path = self.state / f"{FEED}.roster.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            return db.execute(query).fetchall()
+            return db.execute(query, values).fetchall()
 
     @contextmanager
     def _daemon(self) -> Iterator[None]:

@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from ingestd.ahead import ahead
 from ingestd.core import findings, manifest
 from ingestd.core.check import Checked, check
 from ingestd.core.hashing import seed_of
-from ingestd.core.model import Batch, Breach, Hashes, Ints, Manifest, Mode
+from ingestd.core.model import Batch, Breach, Hashes, Ints, Manifest, Mode, Severity
 from ingestd.core.read import Header, read, understand_header
 from ingestd.core.references import Ids, check_references, check_unique, ids_after, shaken
 from ingestd.core.roster import Settled, demote, keeps_all, settle, vanished
@@ -102,7 +103,7 @@ def examine(package: Package, tables: Mapping[str, Table], past: Past, terms: Te
             work.pass_over(name)
         else:
             work.add(table, checked.modes[name])
-    batches = (*found, *checked.batches, *findings.strict(work.batches, terms.strict))
+    batches = (*found, *checked.batches, *findings.strict(work.batches, terms.strict, Severity.CATASTROPHIC))
     breaches = (*checked.breaches, *work.breaches)
     return Examined(checked.version, checked.modes, work.settled, batches, breaches)
 
@@ -116,6 +117,9 @@ def _check(
     if manifest.FILE in package.files:
         text = package.read(manifest.FILE, MANIFEST_LIMIT)
         read_manifest, found = manifest.parse(text, MANIFEST_TABLES["1.1"], tuple(package.files))
+    if terms.oneroster:
+        modes = read_manifest.modes if read_manifest else _by_presence(tables, package)
+        read_manifest = Manifest(terms.oneroster, modes)
     checked = check(
         manifest=read_manifest,
         files=package.names,
@@ -124,7 +128,11 @@ def _check(
         accepted_before=[name for name in tables if len(past.live(name)) and name not in terms.left_out],
         tables=tables,
     )
-    return checked, (*findings.strict((*package.batches, *found), terms.strict),)
+    return checked, findings.strict((*package.batches, *found), terms.strict, Severity.CATASTROPHIC)
+
+
+def _by_presence(tables: Mapping[str, Table], package: Package) -> dict[str, Mode]:
+    return {name: Mode.BULK if table.file in package.files else Mode.ABSENT for name, table in tables.items()}
 
 
 @dataclass(slots=True)
@@ -171,7 +179,7 @@ class _Work:
     def _chunks(self, file: str) -> Iterator[bytes]:
         """Yield a file's bytes, and tell how far it is."""
         total, done = self.package.files[file].size, 0
-        for chunk in self.package.stream(file):
+        for chunk in ahead(self.package.stream(file)):
             done += len(chunk)
             self.stages.show.advance(done, total)
             yield chunk

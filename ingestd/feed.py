@@ -18,9 +18,10 @@ import ingestd
 from ingestd import config, pipeline
 from ingestd.claim import NotReadyError, copy_drop, remove_drop
 from ingestd.core import document, report
-from ingestd.core.model import Batch, Outcome
+from ingestd.core.model import Batch, Outcome, Plan
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
+from ingestd.core.stability import Look
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.daemon import Taken, describe
 from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, UsageError
@@ -28,7 +29,6 @@ from ingestd.examine import Terms
 from ingestd.filing import Filing
 from ingestd.pipeline import Policy, Prepared
 from ingestd.sinks.base import Sink, open_sink
-from ingestd.core.stability import Look
 from ingestd.sources.base import Drop, Source, look_of
 from ingestd.sources.folder import FolderSource
 from ingestd.stages import Show, Stages, Unseen, never
@@ -162,7 +162,7 @@ class Feed:
             self._process(run, stop)
 
     def _take_out(self, drop: Drop) -> None:
-        """Remove a claimed drop from the inbox. If that fails the run goes on, and the drop is a duplicate next time."""
+        """Remove a claimed drop from the inbox. If that fails the run goes on; next time the drop is a duplicate."""
         try:
             remove_drop(drop)
         except OSError as error:
@@ -225,18 +225,19 @@ class Feed:
     def replan(self, stop: Callable[[], bool] = never) -> Run | None:
         """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do."""
         prepared = self._prepare(None, self._stages(self._show, stop))
-        if not prepared.plan:
+        if not prepared.plan or self._is_held(prepared.plan):
             return None
         number = self.store.next_number()
         run = self._begin(number, self.filing.spool(number), None, "", {})
         return self._process(run, stop)
 
-    def preview(self, path: Path | None) -> Prepared:
-        """Plan without a run: of a zip, of the held run, or of the snapshot alone. Nothing is changed.
+    def _is_held(self, plan: Plan) -> bool:
+        """Return whether a re-plan with this very plan waits for consent already: nobody is asked anew each day."""
+        held = self.held_run()
+        return held is not None and not held.document.get("drop") and held.document["digest"] == plan.digest
 
-        Raises:
-            PackageFault: the zip is damaged.
-        """
+    def preview(self, path: Path | None) -> Prepared:
+        """Plan without a run: of a zip, of the held run, or of the snapshot alone. Nothing is changed."""
         with self.store.locked():
             if path is None and (held := self.held_run()):
                 path = self.filing.package(held.id, held.document.get("drop"))
@@ -286,8 +287,6 @@ class Feed:
             return self._run(run, stages, digest)
         except (StoppingError, StaleDigestError, UnrecordedError):
             raise
-        except PackageFault as fault:
-            return self._reject(run, [fault.batch], stages)
         except (OSError, sqlite3.Error, SinkError) as error:
             return self._fail(run, error, stages)
         except Exception as error:  # a fault of ours: the run is tried again like any other that failed
@@ -304,7 +303,7 @@ class Feed:
             return self._end(run, State.DUPLICATE, {"duplicate_of": twin.id}, None)
         prepared = self._prepare(self.filing.package(run.id, run.document.get("drop")), stages)
         if prepared.plan is None:
-            return self._reject(run, prepared.batches, stages, prepared.document)
+            return self._end(run, State.REJECTED, {**prepared.document, "stages": stages.seconds}, prepared.batches)
         about = {**prepared.document, "stages": stages.seconds}
         self._supersede(run)
         is_released = digest is not None and prepared.plan.digest.startswith(digest)
@@ -322,10 +321,13 @@ class Feed:
     def _prepare(self, path: Path | None, stages: Stages) -> Prepared:
         if path is None:
             return pipeline.prepare(None, self.tables, self.store, self.policy, stages)
-        with stages.measure("unpack"):
-            package = open_package(path, package_limits(self.settings.package))
-        with package:
-            return pipeline.prepare(package, self.tables, self.store, self.policy, stages)
+        try:
+            with stages.measure("unpack"):
+                package = open_package(path, package_limits(self.settings.package))
+            with package:
+                return pipeline.prepare(package, self.tables, self.store, self.policy, stages)
+        except PackageFault as fault:
+            return pipeline.refuse(fault.batch, self.policy)
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
         run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
@@ -361,12 +363,6 @@ class Feed:
 
     # The ends ------------------------------------------------------------------------------------------------
 
-    def _reject(
-        self, run: Run, batches: Sequence[Batch], stages: Stages, about: Mapping[str, Any] | None = None
-    ) -> Run:
-        known = about or document.about_drop(oneroster=None, modes={}, tables={}, batches=batches)
-        return self._end(run, State.REJECTED, {**known, "stages": stages.seconds}, batches)
-
     def _end(self, run: Run, state: State, about: Mapping[str, Any], batches: Sequence[Batch] | None) -> Run:
         return self._close_run(self.store.move(run, state, self._ended(run, state, about)), batches)
 
@@ -392,9 +388,9 @@ class Feed:
         return newest if newest and run.sha256 and newest.sha256 == run.sha256 else None
 
     def _supersede(self, run: Run) -> None:
-        """A newer roster takes the place of older ones that still wait."""
+        """A newer roster takes the place of all that still waits, a newer re-plan that of older re-plans."""
         for old in self.store.runs(*WAITING):
-            if old.number < run.number and run.document.get("drop"):
+            if old.number < run.number and (run.document.get("drop") or not old.document.get("drop")):
                 self._end(old, State.SUPERSEDED, {"superseded_by": run.id}, None)
 
     def _retry(self, stop: Callable[[], bool]) -> None:

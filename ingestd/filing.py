@@ -33,8 +33,8 @@ class Filing:
         return self.state_dir / "results" / self.feed
 
     def prepare(self) -> None:
-        """Make the folders that every run needs, readable by their owner alone."""
-        for folder in (self.state_dir / "runs", self.stores, self.results):
+        """Make the folders that every run needs, and the one of the inboxes, readable by their owner alone."""
+        for folder in (self.state_dir / "runs", self.state_dir / "inbox", self.stores, self.results):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def spool(self, number: int) -> Path:

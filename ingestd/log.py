@@ -26,7 +26,7 @@ EVENTS: Mapping[str, str] = {
     "daemon.started": "the daemon is up, and how many feeds it serves",
     "daemon.stopped": "the daemon has ended in good order",
     "config.loaded": "the configuration was read, at the start or on SIGHUP",
-    "config.refused": "on SIGHUP the configuration has faults; the one in force stays; `ingestd config check` tells them",
+    "config.refused": "on SIGHUP the configuration has faults; the old one stays; `ingestd config check` tells them",
     "feed.failed": "a feed's own turn failed; the other feeds go on, and this one is tried again",
     "watchdog.withheld": "a feed's thread is stuck or dead, so systemd is no longer told that all is well",
     "folder.lost": "an inbox is not there or cannot be read; `problem` says why",
@@ -114,7 +114,8 @@ _FIELDS: Mapping[_Shape, str] = {
     _words: "feeds at",
     _name: "drop file path folder source sink sourced_id",
     _count: "line count rows valid held_back of limit bytes seconds runs waiting attempt times pause pid exit_code "
-    "created updated deleted unchanged create update remove done failed breaches left_out retry_num wait_for waited_so_far",
+    "created updated deleted unchanged create update remove done failed breaches left_out retry_num wait_for "
+    "waited_so_far",
     _counts: "changeset actions findings stages tables outcomes codes",
     _trace: "exception",
 }

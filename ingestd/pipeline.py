@@ -121,6 +121,11 @@ def fingerprints(policy: Policy) -> dict[str, str]:
     return {"rules": policy.rules.fingerprint, "scope": policy.scope.fingerprint}
 
 
+def refuse(fault: Batch, policy: Policy) -> Prepared:
+    """Return what comes of a package that cannot be read: rejected, with that one finding."""
+    return _rejected(Examined(None, {}, {}, (fault,), ()), policy)
+
+
 def _rejected(examined: Examined, policy: Policy) -> Prepared:
     about = _about_drop(examined, examined.batches, policy)
     held_back = sum(one.count.held_back for one in examined.settled.values())

@@ -197,6 +197,13 @@ class Store:
             words = f"its records were made with the key {kept}; a table of another key needs another name"
             raise ConfigError([f"table.{target}.key: {words}"])
 
+    def owns(self, target: str, key: str) -> bool | None:
+        """Return whether the target record of that key is active, or None if ingestd does not own it."""
+        if not self._owns(target):
+            return None
+        row = self._db.execute(f"SELECT active FROM {_owned(target)} WHERE key = ?", [key]).fetchone()
+        return bool(row[0]) if row else None
+
     def count_owned(self, target: str) -> int:
         """Return how many active target records ingestd owns in a target table."""
         if not self._owns(target):

@@ -14,22 +14,22 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
 
 from ingestd.cli import main
 from ingestd.config import load as load_config
 from ingestd.feed import Feed, utc_now
 from ingestd.rulebook import load_rules
+from ingestd.store import Store
 from schemas import load
 
 Row = dict[str, str]
@@ -340,11 +340,16 @@ def run_ingestd(where: Place | None, *args: str | Path, **environ: str) -> Done:
 
 
 def rows_of(database: Path, query: str) -> Cells:
-    """Return the rows of a query; none if there is no such file."""
+    """Return the rows of a query; none if there is no such file, or none of its tables yet."""
     if not database.exists():
         return []
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        return db.execute(query).fetchall()
+        try:
+            return db.execute(query).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
 
 
 def tables_of(database: Path) -> dict[str, list[str]]:
@@ -357,13 +362,12 @@ def tables_of(database: Path) -> dict[str, list[str]]:
     }
 
 
-def contents(database: Path, hide: Sequence[str], where: Mapping[str, str] | None = None) -> dict[str, Cells]:
-    """Return all rows of all tables, sorted and without the columns `hide`; `where` has conditions by tables' prefix."""
+def contents(database: Path, hide: Sequence[str]) -> dict[str, Cells]:
+    """Return all rows of all tables, sorted and without the columns `hide`."""
     found: dict[str, Cells] = {}
     for table, columns in tables_of(database).items():
         shown = ", ".join(f'"{name}"' for name in sorted(columns) if name not in hide)
-        clause = next((f" WHERE {words}" for prefix, words in (where or {}).items() if table.startswith(prefix)), "")
-        found[table] = sorted(rows_of(database, f'SELECT {shown} FROM "{table}"{clause}'))
+        found[table] = sorted(rows_of(database, f'SELECT {shown} FROM "{table}"'))
     return found
 
 
@@ -383,9 +387,13 @@ def _without_plans(found: dict[str, Cells]) -> dict[str, Cells]:
 
 def snapshot_of(where: Place, feed: str = FEED) -> dict[str, Cells]:
     """Return the live records of the snapshot and the owned target records, without numbers of rows and runs."""
-    hidden = ("rid", "opened", "closed", "hash", "notes", "key_hash", "content")
-    found = contents(where.store(feed), hidden, {"versions_": "closed IS NULL"})
-    return {name: rows for name, rows in found.items() if name.startswith(("versions_", "owned_"))}
+    if not where.store(feed).exists():
+        return {}
+    store = Store(where.store(feed).parent, feed, TABLES)
+    found = {name: sorted(store.snapshot.read_live(name).itertuples(index=False, name=None)) for name in TABLES}
+    store.close()
+    kept = contents(where.store(feed), ("key_hash", "content"))
+    return {**found, **{name: rows for name, rows in kept.items() if name.startswith("owned_")}}
 
 
 def states_of(where: Place, feed: str = FEED) -> list[str]:
@@ -409,46 +417,23 @@ def breaches_of(document: Mapping[str, Any]) -> set[tuple[str, str]]:
     return {(str(one["code"]), str(one["table"])) for one in document.get("breaches", ())}
 
 
-def live_of(where: Place, table: str, column: str, feed: str = FEED) -> dict[str, str]:
-    """Return one column of the active target records, by sourcedId."""
-    found = rows_of(where.target(feed), f'SELECT sourcedId, "{column}" FROM "{table}" WHERE _active = 1')
-    return {str(key): str(value) for key, value in found}
+def live_of(where: Place, table: str, column: str, feed: str = FEED, *, key: str = "sourcedId") -> dict[str, str]:
+    """Return one column of the active target records, by their key."""
+    found = rows_of(where.target(feed), f'SELECT "{key}", "{column}" FROM "{table}" WHERE _active = 1')
+    return {str(sourced_id): str(value) for sourced_id, value in found}
 
 
 # Waiting for other processes --------------------------------------------------------------------------------------
 
 
-class _Watch(FileSystemEventHandler):
-    """Sets an event whenever anything happens below a folder."""
-
-    def __init__(self) -> None:
-        self.news = threading.Event()
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        self.news.set()
-
-
-@contextmanager
-def watching(folder: Path) -> Iterator[Callable[[Callable[[], bool]], bool]]:
-    """Give a function that waits until a condition about files below `folder` holds; it returns whether it came to."""
-    watch, observer = _Watch(), Observer()
-    observer.schedule(watch, str(folder), recursive=True)
-    observer.start()
-
-    def wait_until(condition: Callable[[], bool]) -> bool:
-        deadline = datetime.now(UTC).timestamp() + PATIENCE
-        while not condition():
-            if datetime.now(UTC).timestamp() > deadline:
-                return False
-            watch.news.wait(0.1)  # a database's commit may come with no event of its own
-            watch.news.clear()
-        return True
-
-    try:
-        yield wait_until
-    finally:
-        observer.stop()
-        observer.join()
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Wait until a condition about files and other processes holds; return whether it came to."""
+    never, deadline = threading.Event(), time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        never.wait(0.03)
+    return True
 
 
 @dataclass(slots=True)
@@ -457,7 +442,6 @@ class Daemon:
 
     process: "subprocess.Popen[bytes]"
     log: Path
-    wait_until: Callable[[Callable[[], bool]], bool] = field(repr=False)
 
     def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
@@ -471,17 +455,17 @@ class Daemon:
 
     def waits_for(self, event: str, times: int = 1) -> bool:
         """Wait until an event was logged so often."""
-        return self.wait_until(lambda: len(self.logged(event)) >= times)
+        return wait_until(lambda: len(self.logged(event)) >= times)
 
 
 @contextmanager
 def daemon(where: Place) -> Iterator[Daemon]:
     """Run the daemon; it is killed at the end unless the test stopped it."""
     log = where.folder / "daemon.log"
-    with log.open("ab") as out, watching(where.folder) as wait_until:
+    with log.open("ab") as out:
         process = subprocess.Popen(command(where, "run"), stdout=out, stderr=out)
         try:
-            yield Daemon(process, log, wait_until)
+            yield Daemon(process, log)
         finally:
             process.kill()
             process.wait()

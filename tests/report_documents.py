@@ -4,7 +4,7 @@ from typing import Any
 
 from ingestd.core.findings import batch, count_by_severity, list_findings
 from ingestd.core.guard import Limits, OrgLoss, guard
-from ingestd.core.model import Batch, Cause, Changes, Severity
+from ingestd.core.model import Batch, Cause, Changes
 
 SHA256 = "9b1f0c52a7d34e6688f1b0c3d5e7a9124f6d8b0a2c4e6f8193a5b7c9d1e3f507"
 DIGEST = "3f9c1a7be04d52c8a96f7e13b28d405c6ea1f9037d5b82c4e6f0a9183b7d2c54"
@@ -33,9 +33,17 @@ def refer(
     code: str, column: str, line: int, count: int, sourced_id: str, target: str, cause: Cause | None = None
 ) -> Batch:
     """Return the finding that `count` enrollments refer to a record that is held back, or is not there."""
-    why = "was held back" if code == "reference-to-held-back" else f"is not in {target}"
-    message = f"{count} of enrollments.csv refer to {sourced_id}, which {why}"
-    return Batch(code, Severity.ERROR, message, "enrollments.csv", column, (line,), count, cause)
+    return batch(
+        code,
+        file="enrollments.csv",
+        column=column,
+        lines=(line,),
+        stands_for=count,
+        caused_by=cause,
+        count=f"{count:,}",
+        id=sourced_id,
+        target=target,
+    )
 
 
 def document(state: str, **fields: Any) -> dict[str, Any]:
@@ -105,6 +113,7 @@ def applied() -> dict[str, Any]:
         left_out=[
             {"table": "classes", "reason": "the class begins in more than 14 days", "count": 118},
             {"table": "users", "reason": "no org of theirs is in scope", "count": 2},
+            {"table": "demographics", "reason": "scope.demographics is false", "count": None},
         ],
         stages=STAGES,
         error=None,

@@ -170,9 +170,9 @@ class World:
             return
         self.runs += 1
         with self.store.transaction():
-            following = self.snapshot.commit(examined.settled, self.runs)
+            self.snapshot.commit(examined.settled, self.runs)
         if publish:
-            self.snapshot.publish(following)
+            self.snapshot.publish()
 
     def take(self, tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None) -> Examined:
         """Take a drop into the snapshot."""

@@ -74,6 +74,26 @@ class App:
         settings = self.config.feeds[name]
         return Feed(settings, load_rules(settings.rules), self.config.state_dir, show=show)
 
+    def open_feeds(self, show: "Show | None" = None) -> tuple[list["Feed"], list[str]]:
+        """Return all feeds, which the caller closes, and the names of those whose store cannot be opened.
+
+        Such a one is told in the log and left out: no feed's trouble is another's.
+        """
+        import sqlite3
+
+        import structlog
+
+        from ingestd.daemon import describe
+
+        feeds, failed = [], []
+        for name in self.config.feeds:
+            try:
+                feeds.append(self.open_feed(name, show))
+            except (OSError, sqlite3.Error) as error:
+                structlog.get_logger().error("feed.failed", feed=name, **describe(error))
+                failed.append(name)
+        return feeds, failed
+
     @contextmanager
     def feed_of(self, run: str, show: "Show | None" = None) -> Iterator["Feed"]:
         """Open the feed that a run belongs to.
@@ -101,7 +121,7 @@ def echo_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-class FeedName(click.ParamType):
+class FeedName(click.ParamType[str]):
     """A feed's name, completed from the configuration."""
 
     name = "feed"
@@ -116,7 +136,7 @@ class FeedName(click.ParamType):
         return [CompletionItem(file.stem) for file in sorted(folder.glob(f"{incomplete}*.toml"))]
 
 
-class Digest(click.ParamType):
+class Digest(click.ParamType[str]):
     """The SHA-256 of a plan, or at least its first twelve digits."""
 
     name = "digest"

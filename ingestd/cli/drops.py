@@ -23,18 +23,20 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @json_option
 def check(zips: tuple[Path, ...], oneroster: str | None, strict: bool, as_json: bool) -> None:
     """Check zips, or folders of CSVs; no configuration is needed."""
-    from ingestd.checking import check_package, render_check
+    from ingestd.checking import check_package
     from ingestd.cli import screen
 
-    found = []
     with screen.progress(enabled=not as_json) as show:
-        for path in zips:
-            found.append(check_package(path, oneroster=oneroster, strict=strict, show=show))
+        found = [check_package(path, oneroster=oneroster, strict=strict, show=show) for path in zips]
     if as_json:
-        echo_json(found[0] if len(found) == 1 else [{"file": str(p), **one} for p, one in zip(zips, found, strict=True)])
+        named = [{"file": str(path), **one} for path, one in zip(zips, found, strict=True)]
+        echo_json(found[0] if len(found) == 1 else named)
     else:
-        for path, one in zip(zips, found, strict=True):
-            render_check(path, one, screen.console())
+        out = screen.console()
+        for i, (path, one) in enumerate(zip(zips, found, strict=True)):
+            if i:
+                out.print()
+            screen.print_check(path.name, one, out)
     sys.exit(0 if all(one["ok"] for one in found) else 1)
 
 
@@ -56,7 +58,7 @@ def plan(app: App, feed: str, zip_path: Path | None, as_json: bool) -> None:
     if as_json:
         echo_json(about)
     else:
-        _print_plan(about)
+        screen.print_plan(about, screen.console())
     sys.exit(_exit_code(about))
 
 
@@ -77,25 +79,6 @@ def _planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, A
         "findings": document.get("findings", {}),
         "listed_findings": document.get("listed_findings", []),
     }
-
-
-def _print_plan(about: dict[str, Any]) -> None:
-    from ingestd.cli import screen
-
-    out = screen.console()
-    out.print(f"[bold]{about['feed']}[/]", screen.word(about["state"]), about["run"] or "")
-    if about["listed_findings"]:
-        out.print(screen.findings(about["listed_findings"]))
-    if about["changeset"]:
-        out.print(screen.changeset(about["changeset"]))
-    for breach in about["breaches"]:
-        out.print("Breach:", breach["message"], style="yellow")
-    out.print(screen.actions(about["actions"]) if about["actions"] else "Nothing to do.")
-    if about["digest"]:
-        out.print("Digest:", about["digest"])
-    if about["run"]:
-        out.print(f"Consent: ingestd release {about['run']} --plan {about['digest']}", soft_wrap=True)
-        out.print(f"Refuse:  ingestd discard {about['run']}")
 
 
 def _exit_code(about: dict[str, Any]) -> int:
@@ -147,7 +130,7 @@ def once(app: App, as_json: bool) -> None:
     app.config  # noqa: B018  faults of the configuration come before anything is opened
     many = len(app.config.feeds) > 1
     with screen.progress(enabled=not as_json and not many) as show:
-        feeds = [app.open_feed(name, show) for name in app.config.feeds]
+        feeds, unopened = app.open_feeds(show)
         ended = daemon.once(feeds, pace=daemon.Pace(parallel_runs=app.config.parallel_runs))
     runs = [run for feed in feeds for run in feed.finished]
     if as_json:
@@ -158,7 +141,7 @@ def once(app: App, as_json: bool) -> None:
             for path, batch in feed.waiting:
                 click.echo(f"{feed.name}: {path.name} stays in the inbox: {batch.message}")
     is_cut_short = ended.reason is daemon.Reason.STOP
-    code = 4 if ended.failed or is_cut_short else gravest(runs)
+    code = 4 if unopened or ended.failed or is_cut_short else gravest(runs)
     sys.exit(code or (1 if any(feed.waiting for feed in feeds) else 0))
 
 
@@ -170,7 +153,7 @@ def run(app: App) -> None:
 
     with daemon.listen_for_signals() as requests:
         while True:
-            feeds = [app.open_feed(name) for name in app.config.feeds]
+            feeds, _unopened = app.open_feeds()
             rescan = min((one.rescan.total_seconds() for one in app.config.feeds.values()), default=30.0)
             pace = daemon.Pace(rescan=rescan, parallel_runs=app.config.parallel_runs)
             ended = daemon.run(feeds, pace=pace, requests=requests)

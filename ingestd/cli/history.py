@@ -10,13 +10,13 @@ from ingestd.errors import UsageError
 
 LISTED = ("run", "feed", "drop", "sha256", "state", "received_at", "digest", "changeset", "actions", "findings")
 """What `runs --json` says of a run (DESIGN section 7)."""
-_SHOWN: Mapping[str, Any] = {"digest": None, "changeset": {}, "actions": {}, "breaches": [], "outcomes": [], "stages": {}}
+_EMPTY: Mapping[str, Any] = {"changeset": {}, "actions": {}, "findings": {}}
+_SHOWN: Mapping[str, Any] = {"digest": None, **_EMPTY, "breaches": [], "outcomes": [], "stages": {}}
 
 
 def listed(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run as `runs --json` lists it."""
-    empty: Mapping[str, Any] = {"changeset": {}, "actions": {}, "findings": {}}
-    return {name: document.get(name, empty.get(name)) for name in LISTED}
+    return {name: document.get(name, _EMPTY.get(name)) for name in LISTED}
 
 
 @click.command()
@@ -31,19 +31,22 @@ def status(app: App, as_json: bool) -> None:
         echo_json(found)
         return
     rows = [
-        (one["feed"], screen.word(one["state"] or "-"), one["last_run"], _when(one["received_at"]), one["held"], one["inbox"])
+        (one["feed"], screen.word(one["state"] or "-"), one["last_run"], screen.when(one["received_at"]),
+         one["held"] if one["held"] != one["last_run"] else "", one["inbox"])
         for one in found
-    ]
-    columns = ("feed", "state", "last run", "received", "held", "inbox#")
+    ]  # fmt: skip
+    columns = ("feed", "state", "last run", "received (UTC)", "also held", "inbox#")
     screen.console().print(screen.table("", columns, rows) if rows else "The configuration has no feeds.")
 
 
 def _status(app: App, name: str) -> dict[str, Any]:
+    from ingestd.config import FolderSource
+
     with app.feed(name) as feed:
         last = next(iter(feed.store.runs(limit=1)), None)
         held = feed.held_run()
-        inboxes = [source.path for source in feed.settings.sources if hasattr(source, "path")]
-        waiting = sum(1 for inbox in inboxes if inbox.is_dir() for path in inbox.iterdir() if path.is_file())
+        inboxes = [source.path for source in feed.settings.sources if isinstance(source, FolderSource)]
+        waiting = sum(path.is_file() for inbox in inboxes if inbox.is_dir() for path in inbox.iterdir())
         return {
             "feed": name,
             "name": feed.settings.name,
@@ -79,25 +82,7 @@ def print_runs(documents: Sequence[Mapping[str, Any]], *, empty: str) -> None:
     """Print runs as a table, or a word if there are none."""
     from ingestd.cli import screen
 
-    rows = [
-        (one["run"], screen.word(one["state"]), _when(one["received_at"]), *_sums(one), _faults(one)) for one in documents
-    ]
-    columns = ("run", "state", "received", "new#", "changed#", "gone#", "findings")
-    screen.console().print(screen.table("", columns, rows) if rows else empty)
-
-
-def _sums(document: Mapping[str, Any]) -> tuple[int, ...]:
-    changes = document.get("changeset", {}).values()
-    return tuple(sum(one[name] for one in changes) for name in ("created", "updated", "deleted"))
-
-
-def _faults(document: Mapping[str, Any]) -> str:
-    counts = document.get("findings", {})
-    return ", ".join(f"{counts[name]:,} {name}" for name in ("catastrophic", "error", "warning") if counts.get(name))
-
-
-def _when(iso: str | None) -> str:
-    return iso[:16].replace("T", " ") if iso else ""
+    screen.console().print(screen.runs(documents) if documents else empty)
 
 
 @click.command()
@@ -123,25 +108,7 @@ def print_run(document: Mapping[str, Any]) -> None:
     """Print one run: what came, what is wrong, what changed, what was done."""
     from ingestd.cli import screen
 
-    out = screen.console()
-    out.print(f"[bold]{document['run']}[/]", screen.word(document["state"]), document.get("drop") or "re-plan")
-    if document.get("error"):
-        out.print("Fault:", document["error"], style="red")
-    if document.get("tables"):
-        out.print(screen.came(document["tables"]))
-    if document.get("listed_findings"):
-        out.print(screen.findings(document["listed_findings"]))
-    if document.get("changeset"):
-        out.print(screen.changeset(document["changeset"]))
-    for breach in document.get("breaches", ()):
-        out.print("Breach:", breach["message"], style="yellow")
-    if document.get("actions"):
-        out.print(screen.actions(document["actions"]))
-    if document["state"] == "held":
-        out.print(f"Consent: ingestd release {document['run']} --plan {document['digest']}", soft_wrap=True)
-        out.print(f"Refuse:  ingestd discard {document['run']}")
-    if document.get("folder"):
-        out.print(f"Report:  {document['folder']}/report.html", soft_wrap=True)
+    screen.print_run(document, screen.console())
 
 
 @click.command()
@@ -191,7 +158,7 @@ def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, as_j
         echo_json(story)
         return
     out = screen.console()
-    rows = [(one["at"][:16].replace("T", " "), one["run"], one["what"], _told(one)) for one in story["events"]]
+    rows = [(screen.when(one["at"]), one["run"], one["what"], _told(one)) for one in story["events"]]
     out.print(screen.table(f"{table} {sourced_id}", ("when (UTC)", "run", "what", "columns"), rows))
     owned = [(one["target"], one["key"], "active" if one["active"] else "inactive") for one in story["owned"]]
     out.print(screen.table("In the application", ("target", "key", "state"), owned) if owned else "Not in any target.")

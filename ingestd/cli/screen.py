@@ -18,11 +18,13 @@ from rich.text import Text
 
 from ingestd.core import report
 from ingestd.core.findings import ORDER
+from ingestd.core.model import Kind
 
 if TYPE_CHECKING:
     from ingestd.stages import Show
 
 WIDTH = 80
+_DONE = frozenset({"applied", "applying", "failed"})
 _PROSE = 100  # columns: longer lines are hard to read
 DIGITS = 12
 """How many digits of a digest a command that is shown has; `release` takes so many."""
@@ -97,24 +99,41 @@ def findings(listed: Sequence[Mapping[str, Any]]) -> RenderableType:
     return _Findings(listed)
 
 
-def changeset(changes: Mapping[str, Mapping[str, int]]) -> Table:
+def changeset(changes: Mapping[str, Mapping[str, int]], title: str = "What changed") -> Table:
     """Return what changed, a row per table."""
     names = ("created", "updated", "deleted", "unchanged")
     rows = [(name, *(one[each] for each in names)) for name, one in changes.items()]
-    return table("What changed", ("table", *(f"{name}#" for name in names)), rows)
+    return table(title, ("table", *(f"{name}#" for name in names)), rows)
 
 
-def actions(planned: Mapping[str, Mapping[str, int]]) -> Table:
+def actions(planned: Mapping[str, Mapping[str, int]], title: str = "Actions") -> Table:
     """Return what is to be done, a row per target table."""
     names = ("create", "update", "remove")
     rows = [(name, *(one[each] for each in names)) for name, one in planned.items()]
-    return table("Actions", ("target", *(f"{name}#" for name in names)), rows)
+    return table(title, ("target", *(f"{name}#" for name in names)), rows)
 
 
 def came(tables: Mapping[str, Mapping[str, int]]) -> Table:
     """Return what came, a row per table."""
     rows = [(name, one["rows"], one["valid"], one["held_back"]) for name, one in tables.items()]
     return table("What came", ("table", "rows#", "valid#", "held back#"), rows)
+
+
+def done(document: Mapping[str, Any]) -> RenderableType:
+    """Return what was done of the actions, a row per target table, and why some of them failed."""
+    every = report.list_done(document)
+    rows = [(one.target, *(one.done[kind] for kind in Kind), one.failed) for one in every]
+    names = ("target", *(f"{kind}#" for kind in Kind), "failed#")
+    why = [f"{one.target}: {reason}" for one in every for reason in one.reasons]
+    return Group(table("What was done", names, rows), *_bullets(why))
+
+
+def left_out(document: Mapping[str, Any]) -> RenderableType | None:
+    """Return what the feed does not take in, a line per table and reason; None if there is nothing."""
+    every = document.get("left_out") or ()
+    counts = [one["table"] if one.get("count") is None else f"{one['count']:,} of {one['table']}" for one in every]
+    told = [f"{count}: {one['reason']}" for count, one in zip(counts, every, strict=True)]
+    return Group(Text("What was left out", "bold"), *_bullets(told)) if told else None
 
 
 def _bullets(sentences: Sequence[str]) -> list[RenderableType]:
@@ -125,12 +144,18 @@ def _steps(steps: Sequence[report.Step]) -> RenderableType | None:
     """Return what to do next; of a digest the first digits, which are enough and fit."""
     if not steps:
         return None
-    lines = [Text("What to do next", "bold")]
+    lines: list[RenderableType] = [Text("What to do next", "bold")]
     for step in steps:
-        lines.append(Text(f"  {step.text}"))
+        lines += _bullets([step.text])
         if step.command:
             lines.append(Text("    " + re.sub(r"[0-9a-f]{64}", lambda digest: digest[0][:DIGITS], clean(step.command))))
     return Group(*lines)
+
+
+def _changed(state: str) -> str:
+    if state in _DONE:
+        return "What changed"
+    return "What would change" if state in ("held", "planned") else "What would have changed"
 
 
 def _head(state: str, *names: str) -> Text:
@@ -154,14 +179,19 @@ def print_run(document: Mapping[str, Any], out: Console) -> None:
     """Print a run: its verdict, what came, what is wrong, what changed, what is done, what to do next."""
     verdict = report.judge(document)
     head = _head(document["state"], document["run"], document.get("drop") or "planned again without a drop")
-    reasons = () if document["state"] == "rejected" else verdict.reasons  # why it is rejected, the findings tell
+    is_rejected = document["state"] == "rejected"
+    reasons = () if is_rejected else verdict.reasons  # why it is rejected, the findings tell
+    is_done = document["state"] in _DONE
+    tables = came(document["tables"]) if document.get("tables") else None
+    found = findings(document["listed_findings"]) if document.get("listed_findings") else None
     _print(
         out,
         Group(head, Text(report.sentence(verdict.meaning)), *_bullets(reasons)),
-        came(document["tables"]) if document.get("tables") else None,
-        findings(document["listed_findings"]) if document.get("listed_findings") else None,
-        changeset(document["changeset"]) if document.get("changeset") else None,
-        actions(document["actions"]) if document.get("actions") else None,
+        *((found, tables) if is_rejected else (tables, found)),
+        left_out(document),
+        changeset(document["changeset"], _changed(document["state"])) if document.get("changeset") else None,
+        done(document) if document.get("outcomes") else None,
+        actions(document["actions"], "Actions planned") if document.get("actions") and not is_done else None,
         _steps(verdict.steps),
         f"Report: {document['folder']}/report.html" if document.get("folder") else None,
     )
@@ -173,8 +203,8 @@ def print_plan(about: Mapping[str, Any], out: Console) -> None:
         out,
         Group(_head(about["state"], about["feed"], about["run"] or ""), *_bullets(report.breach_sentences(about))),
         findings(about["listed_findings"]) if about["listed_findings"] else None,
-        changeset(about["changeset"]) if about["changeset"] else None,
-        actions(about["actions"]) if about["actions"] else Text("Nothing to do."),
+        changeset(about["changeset"], _changed(about["state"])) if about["changeset"] else None,
+        actions(about["actions"], "Actions planned") if about["actions"] else Text("Nothing to do."),
         f"Digest: {about['digest']}" if about["digest"] else None,
         _steps(report.judge(about).steps[1:]) if about["run"] else None,
     )
@@ -182,12 +212,12 @@ def print_plan(about: Mapping[str, Any], out: Console) -> None:
 
 def print_check(name: str, found: Mapping[str, Any], out: Console) -> None:
     """Print what `check` found in one package."""
-    _print(
-        out,
-        Group(_head(found["verdict"], name), *(() if found["findings"] else (Text("Nothing is wrong with it."),))),
-        came(found["tables"]) if found["tables"] else None,
-        findings(found["findings"]) if found["findings"] else None,
-    )
+    kept = sum(one["held_back"] for one in found["tables"].values())
+    held_back = f"{report.plural(kept, 'record')} would be held back." if kept else ""
+    tables = came(found["tables"]) if found["tables"] else None
+    told = findings(found["findings"]) if found["findings"] else Text("Nothing is wrong with it.")
+    parts = (told, tables) if found["verdict"] == "rejected" else (tables, told)
+    _print(out, Group(_head(found["verdict"], name), *([Text(held_back)] if held_back else [])), *parts)
 
 
 def runs(documents: Sequence[Mapping[str, Any]]) -> Table:

@@ -101,7 +101,7 @@ def _loss(text: str, tables: tuple[str, ...]) -> tuple[str, float]:
 
 @click.command()
 @click.option("--users", type=click.IntRange(50), default=400, show_default=True, help="How large a district.")
-@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this folder and leave it there.")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this folder, and leave it.")
 def demo(users: int, keep: Path | None) -> None:
     """Show the whole of it on a synthetic district, in a temporary folder."""
     from ingestd.demo import demo as show

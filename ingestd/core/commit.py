@@ -1,4 +1,9 @@
-"""The next live arrays from the present ones and what was settled. Derived: the store can always rebuild them."""
+"""The next live arrays from the present ones and what was settled. Derived: the store can always rebuild them.
+
+Both sides are in the order of `hash`, so they are merged; sorting the whole again would cost more than the rest.
+"""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +17,13 @@ from ingestd.core.scan import Live, References
 from ingestd.core.validate import content_of
 from schemas import Table
 
+_Arrays = Ints | Hashes
+_PER_RECORD = ("rid", "hash", "id", "content", "notes")
+
 
 def live_of(table: Table, frame: pd.DataFrame, rid: Ints, hashes: Hashes, notes: Ints, seed: int) -> Live:
     """Return the arrays of live records, from their columns and what the store keeps beside them."""
-    return sort(
+    return _sorted(
         Live(
             rid=rid,
             hash=hashes,
@@ -37,50 +45,76 @@ def advance(settled: Settled, first_rid: int, notes: Ints, seed: int) -> Live:
         seed: the feed's.
     """
     live, new, opened = settled.live, settled.new, settled.opened
-    hashes, noted = live.hash.copy(), live.notes.copy()
-    hashes[settled.difference.still] = new.hash[settled.difference.same]
-    noted[settled.difference.still] = notes[settled.difference.same]
-    hashes[settled.forgotten] = 0
+    still, same = settled.difference.still, settled.difference.same
     stays = np.ones(len(live), bool)
-    stays[settled.closed] = False
+    stays[np.concatenate([settled.closed, still, settled.forgotten])] = False
+    kept = _choose(live, np.flatnonzero(stays))
+    touched = _choose(live, still, hash=new.hash[same], notes=notes[same])
+    forgotten = settled.forgotten[~np.isin(settled.forgotten, still)]
+    dulled = _choose(live, forgotten, hash=np.zeros(len(forgotten), np.uint64))
     frame = new.frame.iloc[opened]
-    return sort(
-        Live(
-            rid=np.concatenate([live.rid[stays], np.arange(first_rid, first_rid + len(opened))]),
-            hash=np.concatenate([hashes[stays], new.hash[opened]]),
-            id=np.concatenate([live.id[stays], new.id[opened]]),
-            content=np.concatenate([live.content[stays], new.content[opened]]),
-            notes=np.concatenate([noted[stays], notes[opened]]),
-            references={
-                column.name: _joined(live.references.get(column.name), stays, references_of(frame, column, seed))
-                for column in settled.table.references()
-            },
-        )
+    born = Live(
+        rid=np.arange(first_rid, first_rid + len(opened)),
+        hash=new.hash[opened],
+        id=new.id[opened],
+        content=new.content[opened],
+        notes=notes[opened],
+        references={column.name: references_of(frame, column, seed) for column in settled.table.references()},
     )
+    for added in (touched, dulled, born):
+        kept = _merged(kept, _sorted(added)) if len(added) else kept
+    return kept
 
 
-def _joined(before: References | None, stays: Mask, added: References) -> References:
-    count = int(stays.sum())
-    if before is None:
-        return References(added.row + count, added.target)
-    kept = stays[before.row]
-    place = np.cumsum(stays) - 1
-    return References(
-        np.concatenate([place[before.row[kept]], added.row + count]),
-        np.concatenate([before.target[kept], added.target]),
-    )
+def _choose(live: Live, at: Ints, **instead: _Arrays) -> Live:
+    """Return the records at these positions, with some of their arrays given instead."""
+    chosen = {name: getattr(live, name)[at] for name in _PER_RECORD} | instead
+    place = np.full(len(live), -1)
+    place[at] = np.arange(len(at))
+    references = {name: _choose_references(one, at, place) for name, one in live.references.items()}
+    return Live(references=references, **chosen)
 
 
-def sort(live: Live) -> Live:
-    """Return the arrays in the order of `hash`, as the scan wants them."""
-    order = np.argsort(live.hash, kind="stable")
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return Live(
-        rid=live.rid[order],
-        hash=live.hash[order],
-        id=live.id[order],
-        content=live.content[order],
-        notes=live.notes[order],
-        references={name: References(place[one.row], one.target) for name, one in live.references.items()},
-    )
+def _choose_references(one: References, at: Ints, place: Ints) -> References:
+    if one.row is None:
+        return References(None, one.target[at])
+    rows = place[one.row]
+    return References(rows[rows >= 0], one.target[rows >= 0])
+
+
+def _sorted(live: Live) -> Live:
+    return _choose(live, np.argsort(live.hash, kind="stable"))
+
+
+def _merged(first: Live, second: Live) -> Live:
+    """Return the records of both, in the order of `hash`, in which each of them is."""
+    if not len(first):
+        return second
+    before = np.searchsorted(first.hash, second.hash)
+    of_second = before + np.arange(len(second))
+    is_first: Mask = np.ones(len(first) + len(second), bool)
+    is_first[of_second] = False
+    of_first = np.flatnonzero(is_first)
+    references = {
+        name: _both_references(one, second.references[name], is_first, of_first, of_second)
+        for name, one in first.references.items()
+    }
+    woven: dict[str, Any] = {
+        name: _woven(getattr(first, name), getattr(second, name), is_first) for name in _PER_RECORD
+    }
+    return Live(references=references, **woven)
+
+
+def _woven(first: _Arrays, second: _Arrays, is_first: Mask) -> _Arrays:
+    woven: Any = np.empty(len(is_first), first.dtype)
+    woven[is_first], woven[~is_first] = first, second
+    return np.asarray(woven)
+
+
+def _both_references(
+    first: References, second: References, is_first: Mask, of_first: Ints, of_second: Ints
+) -> References:
+    if first.row is None or second.row is None:
+        return References(None, _woven(first.target, second.target, is_first).view(np.uint64))
+    rows = np.concatenate([of_first[first.row], of_second[second.row]])
+    return References(rows, np.concatenate([first.target, second.target]))

@@ -189,15 +189,21 @@ def batch(
     return Batch(code, severity or entry.severity, message, file, column, at, stands_for, caused_by)
 
 
-def strict(batches: Iterable[Batch], codes: bool | Sequence[str]) -> tuple[Batch, ...]:
-    """Turn repairs into errors: all of them if `codes` is True, else those named (law 8)."""
+def strict(
+    batches: Iterable[Batch], codes: bool | Sequence[str], refused: Severity = Severity.ERROR
+) -> tuple[Batch, ...]:
+    """Refuse repairs (law 8): all of them if `codes` is True, else those named.
+
+    A repair of a record becomes an error, which holds it back; one of a whole file, `refused` as catastrophic, rejects.
+    """
     if codes is False:
         return tuple(batches)
 
     def is_refused(one: Batch) -> bool:
-        return CATALOGUE[one.code].repair and (codes is True or one.code in codes)
+        is_mild = one.severity in (Severity.INFO, Severity.WARNING)
+        return is_mild and CATALOGUE[one.code].repair and (codes is True or one.code in codes)
 
-    return tuple(replace(one, severity=Severity.ERROR) if is_refused(one) else one for one in batches)
+    return tuple(replace(one, severity=refused) if is_refused(one) else one for one in batches)
 
 
 def list_findings(batches: Iterable[Batch], cap: int = CAP) -> tuple[Finding, ...]:

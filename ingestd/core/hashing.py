@@ -77,7 +77,9 @@ def find(needles: Hashes, sorted_hashes: Hashes) -> Ints:
     """Return each needle's position in `sorted_hashes` (ascending; the first of equals), or -1."""
     if not len(sorted_hashes):
         return np.full(len(needles), -1)
-    at = np.searchsorted(sorted_hashes, needles)
+    order = np.argsort(needles)  # in order, the search walks through memory instead of jumping about in it
+    at = np.empty(len(needles), np.int64)
+    at[order] = np.searchsorted(sorted_hashes, needles[order])
     at[at == len(sorted_hashes)] = 0
     return np.where(sorted_hashes[at] == needles, at, -1)
 

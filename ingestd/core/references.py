@@ -41,7 +41,9 @@ class _Items:
 
 
 def references_of(frame: pd.DataFrame, column: Column, seed: int) -> References:
-    """Return what the rows of `frame` refer to in `column`, blanks left out."""
+    """Return what the rows of `frame` refer to in `column`."""
+    if not column.many:
+        return References(None, hash_strings(arrow(frame[column.name]), seed))
     items = _items(frame, column, seed)
     return References(items.row, items.hash)
 
@@ -121,7 +123,7 @@ def shaken(live: Live, standing: Mask, table: Table, vanished: Mapping[str, Hash
         gone = vanished.get(column.references or "", np.zeros(0, np.uint64))
         found = live.references.get(column.name)
         if len(gone) and found is not None:
-            hit[found.row[is_member(found.target, gone)]] = True
+            hit[found.records(is_member(found.target, gone))] = True
     return np.flatnonzero(hit & standing)
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ingestd.core import findings
 from ingestd.core.diff import Difference, diff
 from ingestd.core.guard import OrgLoss
-from ingestd.core.hashing import hash_ids, is_member
+from ingestd.core.hashing import find, hash_ids, is_member
 from ingestd.core.model import Batch, Changes, Hashes, Ints, Mask, Mode, TableCount
 from ingestd.core.scan import Live, Scanned
 from ingestd.core.validate import Candidates
@@ -174,9 +174,11 @@ def losses(settled: Settled, org_ids: Mapping[int, str]) -> tuple[OrgLoss, ...]:
     references = live.references[column]
     goes = np.zeros(len(live), bool)
     goes[settled.deleted] = True
-    orgs, place, of = np.unique(references.target, return_inverse=True, return_counts=True)
-    lost = np.bincount(place[goes[references.row]], minlength=len(orgs))
-    return tuple(OrgLoss(org_ids.get(int(orgs[i]), "?"), int(lost[i]), int(of[i])) for i in np.flatnonzero(lost))
+    orgs, lost = np.unique(references.target[references.entries(goes)], return_counts=True)
+    rank = find(references.target, orgs)
+    of = np.bincount(rank[rank >= 0], minlength=len(orgs))
+    each = zip(orgs.tolist(), lost.tolist(), of.tolist(), strict=True)
+    return tuple(OrgLoss(org_ids.get(org, "?"), losing, had) for org, losing, had in each if org)
 
 
 def vanished(live: Live, known: Hashes) -> Hashes:

@@ -34,10 +34,22 @@ def _no_ints() -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What one column of a table refers to: `target[i]` is the hash of an id in the record at position `row[i]`."""
+    """What one column of a table refers to: `target[i]` is the hash of an id in the record at position `row[i]`.
 
-    row: Ints
+    A column that is no list has no `row`: `target[i]` is of record `i`, and 0 where it refers to nothing.
+    """
+
+    row: Ints | None
     target: Hashes
+
+    def records(self, entries: Mask) -> Ints:
+        """Return the positions of the records that have these entries of `target`."""
+        at = np.flatnonzero(entries)
+        return at if self.row is None else self.row[at]
+
+    def entries(self, records: Mask) -> Mask:
+        """Return the entries of `target` that belong to these records."""
+        return records if self.row is None else records[self.row]
 
 
 @dataclass(frozen=True, slots=True)

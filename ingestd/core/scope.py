@@ -12,7 +12,7 @@ class Scope:
 
     def left_out(self) -> Mapping[str, str]:
         """Return the tables that are neither read nor kept, each with the reason."""
-        return {} if self.demographics else {"demographics": "scope.demographics is false"}
+        return {} if self.demographics else {"demographics": "this feed takes in no demographics (scope.demographics)"}
 
     @property
     def fingerprint(self) -> str:

@@ -12,9 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingestd.stages import Show, Stages
 
 FEED = 'scope = { demographics = true }\n[[sources]]\nkind = "folder"\npath = "inbox/bench"\nquiet_period = "0s"\n'
 
@@ -104,7 +108,7 @@ class _Watch:
     def __init__(self) -> None:
         self.seen: dict[str, dict[str, float]] = {}
 
-    def stages(self, *given: object) -> object:
+    def stages(self, show: "Show", stop: Callable[[], bool]) -> "Stages":
         """Return stages that are measured here."""
         from ingestd.stages import Stages
 
@@ -121,7 +125,7 @@ class _Watch:
                 seen["seconds"] += time.perf_counter() - begin
                 seen["peak_mb"] = max(seen["peak_mb"], _high_water())
 
-        return Measured(*given)  # type: ignore[arg-type]
+        return Measured(show, stop)
 
 
 def _high_water() -> float:

@@ -127,7 +127,7 @@ def test_what_repeats_takes_its_causes_along() -> None:
 def test_references_of_a_list_are_its_items() -> None:
     """A list refers to each of its items, a blank to nothing."""
     found = references_of(frame(orgSourcedIds=["O2,O1", "", "O1"]), TABLES["users"].column("orgSourcedIds"), SEED)
-    assert found.row.tolist() == [0, 0, 2]
+    assert found.records(np.ones(3, bool)).tolist() == [0, 0, 2]
     assert found.target.tolist() == [*ids("O2"), *ids("O1"), *ids("O1")]
 
 

@@ -5,11 +5,12 @@ import time
 from typing import Any
 
 import pytest
-from report_documents import ALL, DIGEST, applied, document, duplicate, failed, first_load, held, rejected, said
+from report_documents import ALL, DIGEST, applied, document, duplicate, failed, first_load, held, refer, rejected, said
 
 from ingestd.core import report
 from ingestd.core.findings import CATALOGUE, batch
-from ingestd.core.model import Batch, Cause, Severity
+from ingestd.core.guard import Limits, OrgLoss, guard
+from ingestd.core.model import Batch, Cause, Changes, Severity
 
 
 def test_held_says_share_and_limit() -> None:
@@ -17,8 +18,8 @@ def test_held_says_share_and_limit() -> None:
     verdict = report.judge(held())
     assert (verdict.word, verdict.meaning) == ("Held", "nothing has been changed.")
     assert verdict.reasons == (
-        "1,776 of 4,441 users would be removed (40.0%; the limit is 10.0%).",
-        "Org school-4: 959 of its 2,410 enrollments would be removed (39.8%; the limit is 25.0%).",
+        "1,776 of 4,441 users would be removed (39.99%; the limit is 10%).",
+        "Org school-4: 959 of its 2,410 enrollments would be removed (39.79%; the limit is 25%).",
     )
 
 
@@ -63,6 +64,7 @@ def test_command_with_a_vendors_file_name_is_quoted() -> None:
         ((1, 0, 0), "1 record is new."),
         ((0, 3, 0), "3 records are changed."),
         ((1200, 3, 1), "1,200 records are new, 3 changed and 1 gone."),
+        ((1, 3, 0), "1 record is new and 3 changed."),
         ((0, 0, 0), "nothing had changed since the last drop."),
     ],
 )
@@ -71,6 +73,48 @@ def test_applied_counts_in_words(counts: tuple[int, int, int], meaning: str) -> 
     created, updated, deleted = counts
     changeset = {"users": {"created": created, "updated": updated, "deleted": deleted, "unchanged": 9}}
     assert report.judge(document("applied", changeset=changeset)).meaning == meaning
+
+
+def test_held_with_errors_says_what_stays() -> None:
+    """A held run that also held records back says so after its breaches."""
+    reasons = report.judge(held() | {"held_back": 3652}).reasons
+    assert reasons[-1] == "3,652 records were held back for errors; what was accepted of them earlier stays as it is."
+
+
+def test_orgs_are_counted_under_their_table() -> None:
+    """What single orgs lose is told in one breath with what their table loses."""
+    orgs = tuple(OrgLoss(f"school-{n}", 130, 334) for n in range(3))
+    breaches = guard("users", Changes(0, 5, 402, 594), 1001, Limits(), orgs)
+    (reason,) = report.judge(held() | {"breaches": [one.as_dict() for one in breaches]}).reasons
+    assert reason.startswith("402 of 1,001 users would be removed (40.16%; the limit is 10%). 3 single orgs go over")
+
+
+def test_roster_of_another_district_is_recognised() -> None:
+    """A drop in which no known record came again is said to be perhaps another district's; its orgs are no news."""
+    lost = {"orgs": 4, "users": 1001}
+    breaches = [
+        one.as_dict()
+        for table, n in lost.items()
+        for one in guard(table, Changes(9, 0, n, 0), n, Limits(), (OrgLoss("school-1", 300, 300),))
+    ]
+    changeset = {table: {"created": 9, "updated": 0, "deleted": n, "unchanged": 0} for table, n in lost.items()}
+    assert report.judge(held() | {"breaches": breaches, "changeset": changeset}).reasons == (
+        "None of the records known so far is in this drop: it may belong to another district.",
+        "All 4 orgs would be removed; that is never done unasked.",
+        "All 1,001 users would be removed; that is never done unasked.",
+    )
+
+
+def test_duplicate_names_the_first_run() -> None:
+    """A duplicate says as which run the same file came before."""
+    assert "(run springfield.9)" in report.judge(duplicate() | {"duplicate_of": "springfield.9"}).reasons[0]
+
+
+def test_failure_before_the_plan_does_not_call_the_drop_good() -> None:
+    """A run that failed before its drop was looked at says nothing of the drop."""
+    verdict = report.judge(document("failed", error="OSError"))
+    assert verdict.receipt[0] == "RECEIVED"
+    assert "good" not in " ".join((*verdict.reasons, *verdict.receipt))
 
 
 def test_failed_counts_what_was_done() -> None:
@@ -97,6 +141,69 @@ def test_cascade_is_folded_under_its_cause() -> None:
     groups = report.group_findings(rejected()["listed_findings"])
     assert "reference-to-held-back" not in [group.code for group in groups]
     assert next(group.cascaded for group in groups if group.code == "required-value") == 412 + 29
+
+
+def test_reference_to_a_missing_file_follows_from_it() -> None:
+    """What refers to a file that is missing is folded under the missing file."""
+    findings = said(
+        batch("missing-file", file="courses.csv", name="courses.csv", reason="classes.csv refers to it"),
+        refer("dangling-reference", "courseSourcedId", 2, 7, "crs-1", "courses.csv"),
+        refer("dangling-reference", "userSourcedId", 3, 1, "u-1", "users.csv"),
+    )["listed_findings"]
+    assert [(g.code, g.cascaded) for g in report.group_findings(findings)] == [
+        ("missing-file", 7),
+        ("dangling-reference", 0),
+    ]
+
+
+def test_ids_missing_from_one_file_are_one_note() -> None:
+    """Hundreds of missing ids are one note with the true count, that names those missed most."""
+    batches = [refer("dangling-reference", "userSourcedId", n + 2, 400 - n, f"u-{n}", "users.csv") for n in range(300)]
+    (group,) = report.group_findings(said(*batches)["listed_findings"])
+    (note,) = group.notes
+    assert note.message == "enrollments.csv refers to records that users.csv does not have"
+    assert note.count == sum(400 - n for n in range(300))
+    assert note.ids.replace("\u00a0", " ").startswith("most often: u-0 (400), u-1 (399), ")
+
+
+@pytest.mark.parametrize("code", ["dangling-reference", "dangling-optional-reference", "reference-to-held-back"])
+def test_messages_about_ids_can_be_read_back(code: str) -> None:
+    """The words that the catalogue's message was filled with are found in it again."""
+    words: dict[str, Any] = {"count": "1,002", "file": "enrollments.csv", "id": "a.b_c@d/e-1", "target": "classes.csv"}
+    assert report.read_message(code, batch(code, **words).message) == words
+
+
+def test_remedy_is_filled_with_the_words_of_its_message() -> None:
+    """A remedy names what its message names, and a placeholder where messages differ."""
+    messages = [
+        batch("file-name-case", name=f"{n.upper()}.csv", expected=f"{n}.csv").message for n in ("orgs", "users")
+    ]
+    assert report.find_remedy("file-name-case", messages[:1]) == "Name the file orgs.csv."
+    assert report.find_remedy("file-name-case", messages) == "Name the file <expected>."
+
+
+def test_symptom_comes_after_what_else_rejects() -> None:
+    """That no record of a file is valid is told after the other things that reject a drop."""
+    findings = said(
+        batch("nothing-valid", file="classes.csv", count="3"),
+        batch("nothing-valid", file="enrollments.csv", count="3"),
+        batch("missing-column", file="users.csv", column="role", hint=""),
+    )["listed_findings"]
+    assert [group.code for group in report.group_findings(findings)] == ["missing-column", "nothing-valid"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("dateLastModified is filled", "dateLastModified is filled."),
+        ("orgs.csv has no records", "orgs.csv has no records."),
+        ("the value is blank", "The value is blank."),
+        ("org 1000: 3 of 4", "Org 1000: 3 of 4."),
+    ],
+)
+def test_sentences_leave_names_as_they_are(text: str, told: str) -> None:
+    """A message becomes a sentence; a file's or column's name in front keeps its spelling."""
+    assert report.sentence(text) == told
 
 
 def test_chain_of_causes_ends_at_the_root() -> None:
@@ -189,7 +296,7 @@ def test_receipt_of_a_good_drop_asks_for_nothing() -> None:
     text = report.render_receipt(first_load())
     assert text.startswith("ACCEPTED  roster.zip\nThe drop is good.\n")
     assert "users.csv                        1,000,000     1,000,000             0" in text
-    assert text.endswith("WHAT TO DO\n  Nothing.\n")
+    assert "\n\nWHAT TO DO\n  Nothing.\n\n" in text
     assert "FINDINGS" not in text
 
 
@@ -198,6 +305,29 @@ def test_receipt_does_not_tell_the_vendor_of_the_sink() -> None:
     text = report.render_receipt(failed())
     assert text.startswith("ACCEPTED")
     assert "patrons" not in text
+
+
+def test_receipt_tells_first_what_rejects() -> None:
+    """A rejected drop's receipt has what rejects it, then what to do, then all else; nothing twice."""
+    text = report.render_receipt(rejected())
+    order = [
+        "WHAT REJECTS IT",
+        "missing-column",
+        "WHAT TO DO",
+        "SHA-256",
+        "HELD BACK",
+        "OTHER FINDINGS",
+        "required-value",
+    ]
+    places = [text.index(word) for word in order]
+    assert places == sorted(places)
+    assert text.count("missing-column") == 1
+
+
+def test_receipt_says_what_was_not_read() -> None:
+    """A file that the feed does not take in is in the table of files, without counts."""
+    text = report.render_receipt(applied())
+    assert "demographics.csv                 not read: this feed does not take it in\n" in text
 
 
 def test_receipt_of_a_duplicate_says_so() -> None:

@@ -79,7 +79,7 @@ def test_page_is_whole_and_loads_nothing(name: str) -> None:
 def test_held_page_leads_with_verdict_and_commands() -> None:
     """The first words are the verdict, its reason and what to do, with the digest in full."""
     text = outline(held()).text
-    assert "Held: nothing has been changed. 1,776 of 4,441 users would be removed (40.0%; the limit is 10.0%)." in text
+    assert "Held: nothing has been changed. 1,776 of 4,441 users would be removed (39.99%; the limit is 10%)." in text
     assert f"ingestd release springfield.17 --plan {DIGEST}" in text
 
 
@@ -93,9 +93,20 @@ def test_page_has_only_sections_with_something_to_say() -> None:
         "What changed",
         "What was done in the application",
         "What was left out",
-        "What was repaired",
+        "What was repaired or passed over",
         "Small print",
     ]
+
+
+def test_rejected_page_tells_first_what_is_wrong() -> None:
+    """What rejects a drop stands before what came in it."""
+    headings = outline(rejected()).headings
+    assert headings.index("What is wrong, and where") < headings.index("What came")
+
+
+def test_page_says_that_a_table_was_not_read() -> None:
+    """A table that scope leaves out has no count, and is said not to have been read."""
+    assert "Demographics scope.demographics is false not read" in outline(applied()).text
 
 
 def test_page_of_a_bare_document() -> None:
@@ -124,11 +135,11 @@ def test_page_folds_cascades() -> None:
 
 
 def test_page_folds_many_breaches() -> None:
-    """Of many breaches six are in sight, the others are in a fold."""
+    """Of many orgs over a limit three are in sight, the others are in a fold."""
     document = held()
     document["breaches"] = [document["breaches"][1] | {"org": f"school-{n}"} for n in range(40)]
     page = outline(document)
-    assert "34 more" in page.text
+    assert "37 more orgs go over that limit" in page.text
     assert [tag for tag, _ in page.tags].count("details") == 1
 
 

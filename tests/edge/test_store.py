@@ -240,6 +240,14 @@ def test_what_was_removed_is_not_owned(store: Store, on_absent: OnAbsent) -> Non
     assert owned(store) == {("1",): 3, ("2",): 1}
 
 
+def test_one_record_can_be_asked_for(store: Store) -> None:
+    """It is active, inactive, or not ingestd's at all."""
+    assert store.owns("patrons", "1") is None
+    done(store, group(Kind.CREATE, frame(id=["1", "2"])))
+    done(store, group(Kind.REMOVE, frame(id=["2"])))
+    assert [store.owns("patrons", key) for key in ("1", "2", "3")] == [True, False, None]
+
+
 def test_what_failed_is_not_owned(store: Store) -> None:
     """So that the next run plans it again (law 5)."""
     assert not done(store, group(Kind.CREATE, frame(id=["1", "2", "3"])), failed=(1,))

@@ -122,10 +122,13 @@ def world(where: Place, drop: bytes) -> dict[str, Any]:
             path.name for path in (where.state / "archive").glob("*/*/*/tonight.zip") if path.read_bytes() == drop
         ],
         "beside the drop": sorted(
-            path.name for path in (where.state / "archive").glob(f"*/*/{documents[-1]['run']}/*") if path.suffix != ".csv"
+            path.name
+            for path in (where.state / "archive").glob(f"*/*/{documents[-1]['run']}/*")
+            if path.suffix != ".csv"
         ),
         "reported": [
-            json.loads(path.read_text())["state"] for path in sorted((where.state / "archive").glob("*/*/*/report.json"))
+            json.loads(path.read_text())["state"]
+            for path in sorted((where.state / "archive").glob("*/*/*/report.json"))
         ],
         "receipts": sorted(path.name for path in (where.state / "results" / FEED).iterdir()),
     }
@@ -178,7 +181,9 @@ def test_a_disk_that_fails_at_any_call_leaves_what_one_clean_run_makes_whole(
     wrong = {}
     for number, point in enumerate(sample(scenario.points, ERRORS)):
         where = scenario.before.copy_to(tmp_path / str(number))
-        code = scenario.once_with(where, "-o", "/dev/null", "-e", f"inject={point.call}:error={error}:when={point.number}")
+        code = scenario.once_with(
+            where, "-o", "/dev/null", "-e", f"inject={point.call}:error={error}:when={point.number}"
+        )
         between = snapshot_of(where)
         scenario.once(where)
         found = differences(world(where, scenario.drop), scenario.after)
@@ -197,7 +202,9 @@ def test_a_process_killed_again_and_again_ends_where_it_should(server: Server, t
         where.drop(zip_of(added(tonight, "classes", klass(100 + day))), f"{day:02}.zip")
         child = server.start(log, "--config", where.config, "once")
         try:
-            subprocess.run(["tail", f"--pid={child.pid}", "-f", "/dev/null"], timeout=chance.uniform(0, 0.4), check=False)
+            subprocess.run(
+                ["tail", f"--pid={child.pid}", "-f", "/dev/null"], timeout=chance.uniform(0, 0.4), check=False
+            )
         except subprocess.TimeoutExpired:
             os.kill(child.pid, signal.SIGKILL)
         kills += child.wait() == -signal.SIGKILL

@@ -36,7 +36,7 @@ from builders import (
     states_of,
     target_of,
     user,
-    watching,
+    wait_until,
     without,
     zip_of,
 )
@@ -346,7 +346,7 @@ def test_a_second_process_waits_while_a_drop_is_applied(where: Place) -> None:
     first, second = (changed(DAY_1, "users", f"U{number}", familyName="Process") for number in (1, 2))
     where.drop(zip_of(first))
     (where.folder / "b.zip").write_bytes(zip_of(second))
-    with closing(sqlite3.connect(where.target(), isolation_level=None)) as db, watching(where.folder) as wait_until:
+    with closing(sqlite3.connect(where.target(), isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")  # so that the first process stands in the middle of its apply
         processes: Sequence[subprocess.Popen[bytes]] = [started(where, "once")]
         assert wait_until(lambda: states_of(where)[-1] == "applying")

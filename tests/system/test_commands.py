@@ -130,7 +130,7 @@ def test_check_of_a_good_zip_says_so(tmp_path: Path) -> None:
 def test_check_of_a_bad_zip_lists_findings(tmp_path: Path) -> None:
     """Exit 1; a finding has the fixed names, and the line that an editor shows."""
     zip_path = tmp_path / "bad.zip"
-    zip_path.write_bytes(bad_line(DAY_1, "U1", ",x"))
+    zip_path.write_bytes(bad_line(without(DAY_1, "enrollments", "E1"), "U1", ",x"))
     done = invoke(None, "check", zip_path, "--json")
     assert (done.code, done.json["ok"]) == (1, False)
     (finding,) = done.json["findings"]
@@ -164,12 +164,12 @@ def test_check_strict_makes_errors_of_repairs(tmp_path: Path) -> None:
 
 
 def test_check_for_people_names_the_file_and_the_remedy(tmp_path: Path) -> None:
-    """The table has place and message, and says what to do, within 80 columns."""
+    """A finding has its place, what is wrong and what to do, within 80 columns."""
     zip_path = tmp_path / "bad.zip"
     zip_path.write_bytes(bad_line(DAY_1, "U1", ","))
     out = invoke(None, "check", zip_path).out
-    assert "users.csv:2" in out
-    assert "What to do" in out
+    assert "users.csv, line 2" in out
+    assert "Look for a stray comma" in out
     assert max(map(len, out.splitlines())) <= 80
 
 

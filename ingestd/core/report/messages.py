@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from ingestd.core.findings import CATALOGUE, FURTHER
+from ingestd.core.report.words import NBSP
 
 Found = Mapping[str, Any]
 """A finding, as a document lists it."""
@@ -71,7 +72,7 @@ def name_ids(findings: Sequence[Found], most: int = 6) -> str:
         if sourced_id and " " not in sourced_id and not finding["message"].endswith(FURTHER):
             named[sourced_id] = named.get(sourced_id, 0) + finding["count"]
     first = sorted(named, key=lambda one: -named[one])[:most]
-    told = ", ".join(f"{one} ({named[one]:,})" for one in first)
+    told = ", ".join(f"{one}{NBSP}({named[one]:,})" for one in first)
     is_all = len(first) == len(named) == len(findings)
     return f"{'ids' if is_all else 'most often'}: {told}" if told else ""
 

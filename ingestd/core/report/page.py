@@ -44,7 +44,7 @@ def render_html(document: Document, template: "Template") -> str:
         after=[reason for reason in verdict.reasons[len(before) :] if reason not in told],
         excesses=excesses,
         wrong=[group for group in groups if group.severity is not Severity.INFO],
-        repairs=count_words(document, Severity.INFO),
+        repairs=(document.get("findings") or {}).get(Severity.INFO, 0),
         gravity=count_words(document, *ORDER[:-1]),
         repaired=[group for group in groups if group.severity is Severity.INFO],
         done=list_done(document),

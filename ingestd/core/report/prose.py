@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ingestd.core.model import Severity
 from ingestd.core.report.groups import Group, Note
-from ingestd.core.report.words import number, plural, sentence, some_of
+from ingestd.core.report.words import NBSP, number, plural, sentence, some_of
 
 _NOTES = {Severity.CATASTROPHIC: 24, Severity.ERROR: 6}
 """How many notes of a group are told, and places of a note, by severity; of the others it is three."""
@@ -14,7 +14,8 @@ _NOTES = {Severity.CATASTROPHIC: 24, Severity.ERROR: 6}
 def wrap(text: str, width: int, first: str = "", indent: int | None = None) -> list[str]:
     """Return `text` as lines of at most `width`: `first` before the first, blanks before the others."""
     rest = " " * (len(first) if indent is None else indent)
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    return [line.replace(NBSP, " ") for line in lines]
 
 
 def group_lines(group: Group, width: int) -> list[str]:

@@ -155,7 +155,7 @@ def _judge_rejected(document: Document) -> Verdict:
         reasons[2:] = [f"And {number(len(reasons) - 2)} more reasons, listed below."]
     drop = shlex.quote(document.get("drop") or "ZIP")
     steps = (
-        Step("Mend what is listed below where the export is made, and send the drop again: no need to wait a night."),
+        Step("Mend what rejects it where the export is made, and send the drop again: no need to wait a night."),
         Step("A new export can be tried before it is sent.", f"ingestd check {drop}"),
     )
     told = "The drop cannot be used as it is. Nothing has been changed."
@@ -168,7 +168,7 @@ def _judge_applied(document: Document) -> Verdict:
     reasons = [_say_held_back(kept)] if kept else []
     if failed:
         reasons.append(f"{plural(failed, 'action')} of {number(done + failed)} failed and will be tried again.")
-    steps = (Step("Mend the errors listed below; the next drop brings the rest."),)
+    steps = (Step("Mend the errors in the export; the next drop brings the rest."),)
     told = "The drop is good." if not kept else "The drop is good but for the records that were held back."
     tone = "wait" if failed else "good"
     return Verdict(tone, "Applied", _changes(document), ("ACCEPTED", told), tuple(reasons), steps if kept else ())

@@ -1,0 +1,216 @@
+"""The laws of the snapshot: it is the last roster but for what was held back, and forgets nothing.
+
+Rosters here are small and full of accidents: records that are invalid, broken, missing, repeated, dangling or deleted
+by word, files that are empty or deltas, arrays that are lost, torn or stale, and processes that die before publishing.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from roster_world import TABLES, Row, World, changed, deleted, enrollment, org, user
+
+from ingestd.arrays import DATA, INDEX
+from ingestd.core.model import Mode
+from ingestd.core.scan import Live
+
+WITH_FILES = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+Records = list[dict[str, str]]
+sourced_ids = st.sampled_from([f"U{i}" for i in range(1, 9)])
+
+
+def whole(folder: Path) -> None:
+    """Leave the arrays as they are."""
+    assert folder.exists()
+
+
+def missing(folder: Path) -> None:
+    """Lose the arrays."""
+    shutil.rmtree(folder)
+
+
+def torn(folder: Path) -> None:
+    """Stop before the last word was written."""
+    for index in folder.glob(f"*/*/{INDEX}"):
+        index.unlink()
+
+
+def stale(folder: Path) -> None:
+    """Have arrays of another generation alone."""
+    for generation in folder.iterdir():
+        generation.rename(generation.with_name(f"9{generation.name}"))
+
+
+def short(folder: Path) -> None:
+    """Lose the end of the arrays."""
+    for path in folder.glob(f"*/*/{DATA}"):
+        path.write_bytes(path.read_bytes()[:-1])
+
+
+damages = st.sampled_from([whole, missing, torn, stale, short])
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day's users: the file's mode, and how each comes: well, invalid, broken, or deleted by word."""
+
+    mode: Mode
+    users: dict[str, tuple[str, str]]
+    nameless: bool
+    damage: Callable[[Path], None]
+    is_published: bool
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the file."""
+        rows: list[Row] = [",".join(["", *["x"] * 17])] if self.nameless else []
+        return rows + [self._row(key, how, name) for key, (how, name) in self.users.items()]
+
+    def _row(self, key: str, how: str, name: str) -> Row:
+        stamp: Callable[..., dict[str, str]] = changed if self.mode is Mode.DELTA else dict
+        row = stamp(user(key, givenName=name))
+        if how == "invalid":
+            return {**row, "role": "king"}
+        if how == "broken":
+            return f"{key},one,field,too,few"
+        return deleted(row) if how == "deleted" and self.mode is Mode.DELTA else row
+
+    def of(self, how: str) -> dict[str, str]:
+        """Return the names of those who come so, by id; nobody is deleted by word in a bulk file here."""
+        ways = {"well", "deleted"} if how == "well" and self.mode is Mode.BULK else {how}
+        if how == "deleted" and self.mode is Mode.BULK:
+            return {}
+        return {key: name for key, (came, name) in self.users.items() if came in ways}
+
+
+ways = st.sampled_from(["well", "well", "well", "invalid", "broken", "deleted"])
+days_of_users = st.lists(
+    st.builds(
+        Day,
+        st.sampled_from([Mode.BULK, Mode.BULK, Mode.DELTA]),
+        st.dictionaries(
+            sourced_ids,
+            st.tuples(ways, st.sampled_from(["Ann", "Bo", "Cy"])),
+            max_size=6,
+        ),
+        st.sampled_from([False, False, False, True]),
+        damages,
+        st.sampled_from([True, True, False]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def expect(live: Mapping[str, str], day: Day) -> dict[str, str]:
+    """Say in plain Python what law 1 says: who is there after a day, and under which name."""
+    well, gone = day.of("well"), day.of("deleted")
+    is_rejected = day.mode is Mode.BULK and not well
+    if is_rejected or not day.users or (day.mode is Mode.DELTA and not live and not well):
+        return dict(live)
+    says_all = day.mode is Mode.BULK and not day.nameless
+    stays = {key: name for key, name in live.items() if key not in gone and (not says_all or key in day.users)}
+    return {**stays, **well}
+
+
+@WITH_FILES
+@given(days_of_users)
+def test_the_snapshot_is_the_last_roster_but_for_what_was_held_back(days: list[Day]) -> None:
+    """After any days: the last good version of whoever did not leave, and every former value as a closed version."""
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        live: dict[str, str] = {}
+        former: dict[str, list[str]] = {}
+        for day in days:
+            if day.mode is Mode.DELTA and not world.snapshot.count("users"):
+                continue  # a delta before the first bulk file is rejected as a whole
+            examined = world.examine({"orgs": [org("O1")], "users": day.rows()}, {"users": day.mode})
+            world.commit(examined, publish=day.is_published)
+            after = expect(live, day)
+            for key, name in after.items():
+                if live.get(key) != name:
+                    former.setdefault(key, []).append(name)
+            live = after
+            arrays = world.folder / "springfield.arrays"
+            if arrays.exists():
+                day.damage(arrays)
+            assert {key: one["givenName"] for key, one in world.records("users").items()} == live
+            assert world.snapshot.count("users") == len(world.snapshot.live("users")) == len(live)
+        for key, names in former.items():
+            history = world.snapshot.history("users", key)
+            assert [one.values["givenName"] for one in history] == names
+            assert sum(one.closed is None for one in history) == (key in live)
+        world.store.close()
+
+
+org_rows = st.lists(
+    st.builds(org, st.sampled_from(["O1", "O2", "O3", "O4"]), parentSourcedId=st.sampled_from(["", "O1", "O3", "O9"])),
+    max_size=4,
+)
+org_lists = st.lists(st.sampled_from(["O1", "O2", "O3", "O4"]), min_size=1, max_size=3).map(",".join)
+user_rows = st.lists(
+    st.builds(
+        user,
+        st.sampled_from(["U1", "U2", "U3"]),
+        orgSourcedIds=org_lists,
+        agentSourcedIds=st.sampled_from(["", "U1", "U2,U3", "U9"]),
+        enabledUser=st.sampled_from(["true", "TRUE"]),
+    ),
+    max_size=4,
+)
+enrollment_rows = st.lists(
+    st.builds(
+        enrollment,
+        st.sampled_from(["E1", "E2"]),
+        userSourcedId=st.sampled_from(["U1", "U2"]),
+        schoolSourcedId=st.sampled_from(["O1", "O2"]),
+    ),
+    max_size=3,
+)
+rosters = st.fixed_dictionaries({"orgs": org_rows, "users": user_rows}, optional={"enrollments": enrollment_rows})
+
+
+def arrays_of(live: Live) -> dict[str, list[Any]]:
+    """Return live arrays as lists that can be compared, in the order of their records' keys."""
+    order = np.argsort(live.rid)
+    names = ("rid", "hash", "id", "content", "notes")
+    found: dict[str, list[Any]] = {name: getattr(live, name)[order].tolist() for name in names}
+    for column, one in live.references.items():
+        of = one.records(np.ones(len(one.target), bool))
+        found[column] = sorted(zip(live.rid[of].tolist(), one.target.tolist(), strict=True))
+    assert (live.hash[:-1] <= live.hash[1:]).all(), "the scan looks records up by halving"
+    return found
+
+
+@WITH_FILES
+@given(st.lists(rosters, min_size=1, max_size=5))
+def test_the_arrays_are_what_the_versions_say(days: list[dict[str, Records]]) -> None:
+    """After any days, with records repeated, dangling, left out or looked at again: published equals rebuilt."""
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        for day in days:
+            world.take(day)
+            published = {name: arrays_of(world.snapshot.live(name)) for name in TABLES}
+            shutil.rmtree(world.folder / "springfield.arrays", ignore_errors=True)
+            rebuilt = {name: arrays_of(world.snapshot.live(name)) for name in TABLES}
+            assert {name: one for name, one in published.items() if one["rid"]} == {
+                name: one for name, one in rebuilt.items() if one["rid"]
+            }
+        world.store.close()
+
+
+@WITH_FILES
+@given(rosters)
+def test_the_same_roster_again_changes_nothing(roster: dict[str, Records]) -> None:
+    """A drop of yesterday's content is no change, whatever was wrong with it."""
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        assume(not world.take(roster).is_rejected)
+        for one in world.examine(roster).settled.values():
+            assert (one.changes.created, one.changes.updated, one.changes.deleted) == (0, 0, 0)
+        world.store.close()
