@@ -222,9 +222,11 @@ class _Work:
             again = self.past.read(table.name, live.rid[positions])
             new = demote(new, again, positions, live, scanned.lines_of(positions))
             standing[positions] = False
-        new = check_references(new, self.ids, seed)
-        remember(new)
-        return new, standing
+        others = {name: ids for name, ids in self.ids.items() if name != table.name}
+        new = check_references(new, others, seed)
+        remember(new)  # what was held back just now is no good for its own table either
+        own = {name: ids for name, ids in self.ids.items() if name == table.name}
+        return check_references(new, own, seed), standing
 
     def _is_referred_to(self, name: str) -> bool:
         """Return whether ids of a table matter to any other, or to itself; enrollments, the largest, do not."""

@@ -19,13 +19,13 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
     Raises:
         UsageError: there is no such table or record.
     """
-    if table not in feed.tables:
-        raise UsageError(f"there is no table {table}; the binding has {', '.join(feed.tables)}")
+    if table not in feed.runs.tables:
+        raise UsageError(f"there is no table {table}; the binding has {', '.join(feed.runs.tables)}")
     versions = feed.store.snapshot.history(table, sourced_id)
     if not versions:
         raise UsageError(f"{table} has never had a record {sourced_id} in feed {feed.name}")
     runs = {run.number: run.document for run in feed.store.runs()}
-    targets = [target for target in feed.policy.rules.targets if target.source == table]
+    targets = [target for target in feed.runs.policy.rules.targets if target.source == table]
     return {
         "feed": feed.name,
         "table": table,

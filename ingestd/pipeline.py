@@ -163,8 +163,10 @@ def _org_ids(settled: Mapping[str, Settled], store: Store) -> dict[int, str]:
     return dict(zip(live.id.tolist(), ids, strict=True))
 
 
-def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: Store, policy: Policy) -> list[Breach]:
-    """Guard the target records too, for a change of rules or scope; what a breach of the roster explains is told once."""
+def _guard_targets(
+    actions: Sequence[Actions], found: Sequence[Breach], store: Store, policy: Policy
+) -> list[Breach]:
+    """Guard the target records too, for a change of rules or scope; what the roster's breach explains is told once."""
     sources = {target.name: target.source for target in policy.rules.targets}
     told = {breach.table for breach in found}
     breaches: list[Breach] = []

@@ -27,8 +27,9 @@ from click.testing import CliRunner
 
 from ingestd.cli import main
 from ingestd.config import load as load_config
-from ingestd.feed import Feed, utc_now
+from ingestd.feed import Feed
 from ingestd.rulebook import load_rules
+from ingestd.runs import utc_now
 from ingestd.store import Store
 from schemas import load
 

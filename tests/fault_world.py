@@ -22,6 +22,8 @@ from typing import Any
 
 import builders
 
+from ingestd.cli import main
+
 DATA_CALLS = (
     "write",
     "pwrite64",
@@ -136,15 +138,13 @@ def serving() -> Iterator[Server]:
 
 
 def _serve() -> None:
-    from ingestd.cli import main
-
     _warm_up()
     _say(ready=True)
     for line in sys.stdin:
         words = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _be_ingestd(main, words)
+            _be_ingestd(words)
         if words["stopped"]:
             os.waitpid(pid, os.WUNTRACED)
         _say(pid=pid)
@@ -158,7 +158,7 @@ def _warm_up() -> None:
         builders.once(where, builders.zip_of(builders.roster(1)))
 
 
-def _be_ingestd(main: Any, words: dict[str, Any]) -> None:
+def _be_ingestd(words: dict[str, Any]) -> None:
     log = os.open(words["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)

@@ -61,6 +61,19 @@ def document(state: str, **fields: Any) -> dict[str, Any]:
     }
 
 
+OUTCOMES = [
+    {"target": "patrons", "kind": "create", "done": 12, "failed": 0},
+    {"target": "patrons", "kind": "update", "done": 39, "failed": 0},
+    {"target": "patrons", "kind": "remove", "done": 3, "failed": 0},
+    {"target": "classes", "kind": "create", "done": 1, "failed": 0},
+]
+LEFT_OUT = [
+    {"table": "classes", "reason": "the class begins in more than 14 days", "count": 118},
+    {"table": "users", "reason": "no org of theirs is in scope", "count": 2},
+    {"table": "demographics", "reason": "scope.demographics is false", "count": None},
+]
+
+
 def applied() -> dict[str, Any]:
     """Return a drop of an ordinary night: some changes, a few records held back, some repairs."""
     wrong = (
@@ -101,20 +114,11 @@ def applied() -> dict[str, Any]:
             "patrons": {"create": 12, "update": 39, "remove": 3},
             "classes": {"create": 1, "update": 0, "remove": 0},
         },
-        outcomes=[
-            {"target": "patrons", "kind": "create", "done": 12, "failed": 0},
-            {"target": "patrons", "kind": "update", "done": 39, "failed": 0},
-            {"target": "patrons", "kind": "remove", "done": 3, "failed": 0},
-            {"target": "classes", "kind": "create", "done": 1, "failed": 0},
-        ],
+        outcomes=OUTCOMES,
         digest=DIGEST,
         held_back=13,
         breaches=[],
-        left_out=[
-            {"table": "classes", "reason": "the class begins in more than 14 days", "count": 118},
-            {"table": "users", "reason": "no org of theirs is in scope", "count": 2},
-            {"table": "demographics", "reason": "scope.demographics is false", "count": None},
-        ],
+        left_out=LEFT_OUT,
         stages=STAGES,
         error=None,
         **said(*wrong),

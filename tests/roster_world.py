@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,18 @@ def codes(batches: Sequence[Batch]) -> list[str]:
 def where(mask: Mask) -> list[int]:
     """Return the positions that a mask chooses."""
     return [int(i) for i in np.flatnonzero(mask)]
+
+
+def arrays_of(live: Live) -> dict[str, list[Any]]:
+    """Return live arrays as lists that can be compared, in the order of their records' keys."""
+    order = np.argsort(live.rid)
+    names = ("rid", "hash", "id", "content", "notes")
+    found: dict[str, list[Any]] = {name: getattr(live, name)[order].tolist() for name in names}
+    for column, one in live.references.items():
+        filled = one.target != 0
+        found[column] = sorted(zip(live.rid[one.records(filled)].tolist(), one.target[filled].tolist(), strict=True))
+    assert (live.hash[:-1] <= live.hash[1:]).all(), "the scan looks records up by halving"
+    return found
 
 
 # A feed's snapshot, day after day ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingestd.cli import history
 from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app
 from ingestd.errors import UsageError
 
@@ -102,19 +103,7 @@ def apply(app: App, feed: str, zip_path: Path, digest: str | None, as_json: bool
         raise UsageError("apply takes a zip; `ingestd check` and `ingestd plan` take folders too")
     with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
         run = opened.take_file(zip_path, digest=digest)
-    finish(run, as_json=as_json)
-
-
-def finish(run: "Run", *, as_json: bool) -> None:
-    """Print a run and leave with its exit code."""
-    from ingestd.cli.history import print_run
-    from ingestd.feed import exit_code
-
-    if as_json:
-        echo_json(run.document)
-    else:
-        print_run(run.document)
-    sys.exit(exit_code(run))
+    history.finish(run, as_json=as_json)
 
 
 @click.command()
@@ -124,8 +113,7 @@ def once(app: App, as_json: bool) -> None:
     """Process what waits in every feed's sources, then exit."""
     from ingestd import daemon
     from ingestd.cli import screen
-    from ingestd.cli.history import listed, print_runs
-    from ingestd.feed import gravest
+    from ingestd.runs import gravest
 
     app.config  # noqa: B018  faults of the configuration come before anything is opened
     many = len(app.config.feeds) > 1
@@ -134,9 +122,9 @@ def once(app: App, as_json: bool) -> None:
         ended = daemon.once(feeds, pace=daemon.Pace(parallel_runs=app.config.parallel_runs))
     runs = [run for feed in feeds for run in feed.finished]
     if as_json:
-        echo_json([listed(run.document) for run in runs])
+        echo_json([history.listed(run.document) for run in runs])
     else:
-        print_runs([run.document for run in runs], empty="Nothing was waiting.")
+        history.print_runs([run.document for run in runs], empty="Nothing was waiting.")
         for feed in feeds:
             for path, batch in feed.waiting:
                 click.echo(f"{feed.name}: {path.name} stays in the inbox: {batch.message}")

@@ -1,12 +1,16 @@
 """Commands about what happened: status, runs, show, release, discard, explain."""
 
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app
 from ingestd.errors import UsageError
+
+if TYPE_CHECKING:
+    from ingestd.store import Run
 
 LISTED = ("run", "feed", "drop", "sha256", "state", "received_at", "digest", "changeset", "actions", "findings")
 """What `runs --json` says of a run (DESIGN section 7)."""
@@ -56,7 +60,7 @@ def _status(app: App, name: str) -> dict[str, Any]:
             "held": held.id if held else None,
             "inbox": waiting,
             "busy": feed.store.is_busy(),
-            "live": {table: feed.store.snapshot.count(table) for table in feed.tables},
+            "live": {table: feed.store.snapshot.count(table) for table in feed.runs.tables},
         }
 
 
@@ -111,6 +115,18 @@ def print_run(document: Mapping[str, Any]) -> None:
     screen.print_run(document, screen.console())
 
 
+def finish(run: "Run", *, as_json: bool) -> None:
+    """Print a run and leave with its exit code."""
+    from ingestd.cli import screen
+    from ingestd.runs import exit_code
+
+    if as_json:
+        echo_json(run.document)
+    else:
+        screen.print_run(run.document, screen.console())
+    sys.exit(exit_code(run))
+
+
 @click.command()
 @click.argument("run")
 @click.option("--plan", "digest", type=Digest(), required=True, help="The digest of the plan that was looked at.")
@@ -119,7 +135,6 @@ def print_run(document: Mapping[str, Any]) -> None:
 def release(app: App, run: str, digest: str, as_json: bool) -> None:
     """Consent to a held run: apply its plan, if it is still the one that was looked at."""
     from ingestd.cli import screen
-    from ingestd.cli.drops import finish
 
     with screen.progress(enabled=not as_json) as watch, app.feed_of(run, watch) as feed:
         done = feed.release(run, digest)

@@ -104,7 +104,7 @@ def _loss(text: str, tables: tuple[str, ...]) -> tuple[str, float]:
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this folder, and leave it.")
 def demo(users: int, keep: Path | None) -> None:
     """Show the whole of it on a synthetic district, in a temporary folder."""
-    from ingestd.demo import demo as show
+    from ingestd.cli.demo import demo as show
 
     show(users=users, keep=keep)
 
@@ -118,11 +118,10 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from ingestd.cli import main
-
     found = get_completion_class(shell)
     assert found is not None, "click knows all of the choices"
-    click.echo(found(main, {}, "ingestd", "_INGESTD_COMPLETE").source())
+    commands = click.get_current_context().find_root().command
+    click.echo(found(commands, {}, "ingestd", "_INGESTD_COMPLETE").source())
 
 
 COMMANDS = (init, config, generate, demo, completion)

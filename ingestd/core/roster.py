@@ -178,7 +178,8 @@ def losses(settled: Settled, org_ids: Mapping[int, str]) -> tuple[OrgLoss, ...]:
     rank = find(references.target, orgs)
     of = np.bincount(rank[rank >= 0], minlength=len(orgs))
     each = zip(orgs.tolist(), lost.tolist(), of.tolist(), strict=True)
-    return tuple(OrgLoss(org_ids.get(org, "?"), losing, had) for org, losing, had in each if org)
+    found = [OrgLoss(org_ids.get(org, "?"), losing, had) for org, losing, had in each if org]
+    return tuple(sorted(found, key=lambda one: (-one.deleted, one.org)))  # hashes are in another order in each store
 
 
 def vanished(live: Live, known: Hashes) -> Hashes:

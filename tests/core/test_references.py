@@ -74,6 +74,14 @@ def test_a_record_is_in_doubt_if_its_twin_is_invalid() -> None:
     assert new.causes[0].code == "duplicate-sourcedid"
 
 
+def test_a_record_held_back_is_no_repeat_of_a_valid_one() -> None:
+    """Of two of the same content, one held back for how it was written, the other is taken; both are counted."""
+    scanned, new = look("users", [user("U1"), user("U1", enabledUser="TRUE")])
+    new = replace(new, batches=(), held=np.array([False, True]))
+    new, _ = check_unique(new, Live(), scanned)
+    assert (len(new), where(new.held), codes(new.batches)) == (2, [1], [])
+
+
 def test_blank_ids_are_not_each_others_twins() -> None:
     """Records without an id have a finding of their own, not that of a repeated id."""
     new, _ = unique("orgs", org(""), org(""))

@@ -239,7 +239,7 @@ def test_a_kill_between_sink_and_store_is_mended_before_another_zip_is_applied(
 
 
 def kill_after_sink(scenario: Scenario, where: Place, tmp_path: Path) -> None:
-    """Kill a run when its sink has committed and its store has not: at the store's first write after the sink's last."""
+    """Kill a run when its sink has committed and its store has not: at the next write after the sink's last."""
     traced, trace = scenario.before.copy_to(tmp_path / "traced"), tmp_path / "trace"
     calls = "pwrite64"
     scenario.once_with(traced, "-y", "-o", str(trace), "-e", f"trace={calls}")

@@ -426,8 +426,22 @@ def test_what_is_printed_for_people_fits_80_columns(held: Place, words: tuple[st
 # Mistakes ---------------------------------------------------------------------------------------------------------
 
 
-COMMANDS = ("apply", "check", "config", "discard", "explain", "generate", "init", "once", "plan", "release", "run", "runs",
-            "show", "status")  # fmt: skip
+COMMANDS = (
+    "apply",
+    "check",
+    "config",
+    "discard",
+    "explain",
+    "generate",
+    "init",
+    "once",
+    "plan",
+    "release",
+    "run",
+    "runs",
+    "show",
+    "status",
+)
 
 
 def test_help_lists_every_command() -> None:

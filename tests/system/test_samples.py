@@ -107,7 +107,7 @@ def changes(document: dict[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def test_two_days_that_differ_in_dates_of_change_alone_have_an_empty_plan(tmp_path: Path) -> None:
-    """gospelnerd's second day has another dateLastModified in every row, and nothing else."""
+    """The second day has another dateLastModified in every row, and no other difference."""
     second = applied(place(tmp_path), "gospelnerd-day1", "gospelnerd-day2")[1]
     assert (changes(second), second["actions"]) == ({}, {})
 

@@ -1,0 +1,32 @@
+"""How a feed's configuration becomes the terms by which its packages are read, judged and mapped."""
+
+import ingestd
+from ingestd import config
+from ingestd.core.rules import Rules
+from ingestd.core.scope import Scope
+from ingestd.examine import Terms
+from ingestd.pipeline import Policy
+from ingestd.unpack import PackageLimits
+from schemas import load
+
+ONEROSTER = "1.1"
+"""The binding that this version reads."""
+
+
+def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
+    """Return how a feed's drops are judged and mapped."""
+    scope = Scope(demographics=settings.scope.demographics)
+    terms = Terms(
+        required=settings.required,
+        allow_missing=settings.allow_missing,
+        strict=settings.repairs.strict,
+        left_out=scope.left_out(),
+        seed=seed,
+        reading=f"{ingestd.__version__} {settings.repairs.strict}",
+    )
+    return Policy(terms, scope, {name: settings.limits.of(name) for name in load(ONEROSTER)}, rules)
+
+
+def package_limits(settings: config.PackageLimits) -> PackageLimits:
+    """Return the limits of a zip."""
+    return PackageLimits(settings.members, settings.member_size, settings.total_size, settings.ratio)

@@ -1,0 +1,243 @@
+"""One feed's runs: each is taken as far as it goes, and what came of it is kept, reported and filed.
+
+Law 6 rests on the order of steps: the copy is durable before the run is kept, the run before the drop leaves the
+inbox, the sink's transaction before the store's, the store's before the folder moves. Each step can be done again.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ingestd import config, pipeline
+from ingestd.core import document, report
+from ingestd.core.model import Batch, Outcome
+from ingestd.core.rules import Rules
+from ingestd.core.state import WAITING, State
+from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError
+from ingestd.feedloop import describe
+from ingestd.filing import Filing
+from ingestd.pipeline import Prepared
+from ingestd.policy import ONEROSTER, package_limits, policy_of
+from ingestd.sinks.base import Sink, open_sink
+from ingestd.stages import Show, Stages, Unseen
+from ingestd.store import Run, Store
+from ingestd.unpack import PackageFault, open_package
+from schemas import load
+
+Clock = Callable[[], datetime]
+"""Gives the time of day, in UTC."""
+Stop = Callable[[], bool]
+"""Says whether to stop at the next safe point."""
+
+
+def utc_now() -> datetime:
+    """Return the time of day."""
+    return datetime.now(UTC)
+
+
+class Runs:
+    """The runs of one feed, and all that they work on. Only the holder of the store's lock may use it.
+
+    `finished` collects the runs that came to a state here.
+    """
+
+    def __init__(
+        self,
+        settings: config.Feed,
+        rules: Rules,
+        state_dir: Path,
+        *,
+        show: Show | None,
+        clock: Clock,
+        stages: Callable[[Show, Stop], Stages],
+    ) -> None:
+        self.settings = settings
+        self.finished: list[Run] = []
+        self.filing = Filing(state_dir, settings.key)
+        self.filing.prepare()
+        self.tables = load(ONEROSTER)
+        self.store = Store(self.filing.stores, settings.key, self.tables)
+        self.policy = policy_of(settings, rules, self.store.seed)
+        self._sink: Sink | None = None
+        self._show = show or Unseen()
+        self._clock = clock
+        self._stages = stages
+        self._log = structlog.get_logger().bind(feed=settings.key)
+
+    def close(self) -> None:
+        """Let go of the store and the sink."""
+        self.store.close()
+        if self._sink is not None:
+            self._sink.close()
+
+    def begin(self, number: int, spool: Path, drop: str | None, sha256: str, origin: Mapping[str, Any]) -> Run:
+        """Keep a new run, once its package is durable in its own folder."""
+        run = f"{self.settings.key}.{number}"
+        self.filing.begin(spool, run)
+        about = {
+            "run": run,
+            "feed": self.settings.key,
+            "feed_name": self.settings.name,
+            "drop": drop,
+            "sha256": sha256,
+            "state": str(State.RECEIVED),
+            "received_at": self._now(),
+        }
+        self._log.info("run.received", run=run)
+        return self.store.add_run(number, sha256, origin, about)
+
+    def process(self, run: Run, stop: Stop, *, digest: str | None = None) -> Run:
+        """Take a run as far as it goes. A fault of the world leaves it `failed`, to be tried again.
+
+        Raises:
+            StoppingError: abandoned at a safe point; `resume` goes on with it.
+            StaleDigestError: `digest` names another plan.
+            UnrecordedError: carried out, not recorded; `resume`, and whatever comes before it, goes on with it.
+        """
+        stages = self._stages(self._show, stop)
+        try:
+            return self._run(run, stages, digest)
+        except (StoppingError, StaleDigestError, UnrecordedError):
+            raise
+        except (OSError, sqlite3.Error, SinkError) as error:
+            return self._fail(run, error, stages)
+        except Exception as error:  # a fault of ours: the run is tried again like any other that failed
+            self._fail(run, error, stages)
+            raise
+
+    def _fail(self, run: Run, error: Exception, stages: Stages) -> Run:
+        """Keep the run as failed. Of a foreign error its class alone is told: its words may hold values."""
+        told = str(error) if isinstance(error, IngestdError) else type(error).__name__
+        return self.end(self.store.run(run.id), State.FAILED, {"error": told, "stages": stages.seconds}, None)
+
+    def _run(self, run: Run, stages: Stages, digest: str | None) -> Run:
+        if run.state is State.RECEIVED and digest is None and (twin := self._twin(run)):
+            return self.end(run, State.DUPLICATE, {"duplicate_of": twin.id}, None)
+        package = self.filing.package(run.id, run.document.get("drop"))
+        if package is None and run.document.get("drop"):
+            raise FileNotFoundError(f"the package of {run.id} is gone")
+        prepared = self._prepare(package, stages)
+        if prepared.plan is None:
+            return self.end(run, State.REJECTED, {**prepared.document, "stages": stages.seconds}, prepared.batches)
+        about = {**prepared.document, "stages": stages.seconds}
+        self._supersede(run)
+        is_released = digest is not None and prepared.plan.digest.startswith(digest)
+        if digest is not None and not is_released:
+            self.end(run, State.HELD, about, prepared.batches)
+            raise StaleDigestError(
+                f"the plan of {run.id} is not {digest[:12]}… any more; nothing was applied.\n"
+                f"Look at the new one: ingestd plan {self.settings.key}\n"
+                f"Then: ingestd release {run.id} --plan {prepared.plan.digest}"
+            )
+        if prepared.breaches and not is_released and run.state is not State.APPLYING:
+            return self.end(run, State.HELD, about, prepared.batches)
+        return self._apply(run, prepared, about, stages)
+
+    def preview(self, path: Path | None, stop: Stop) -> Prepared:
+        """Take a package, or the snapshot alone, as far as the plan. Nothing is changed."""
+        return self._prepare(path, self._stages(self._show, stop))
+
+    def _prepare(self, path: Path | None, stages: Stages) -> Prepared:
+        if path is None:
+            return pipeline.prepare(None, self.tables, self.store, self.policy, stages)
+        try:
+            with stages.measure("unpack"):
+                package = open_package(path, package_limits(self.settings.package))
+            with package:
+                return pipeline.prepare(package, self.tables, self.store, self.policy, stages)
+        except PackageFault as fault:
+            return pipeline.refuse(fault.batch, self.policy)
+
+    def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
+        run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
+        self.filing.report(run.document, prepared.batches)
+        if self._sink is None:
+            self._sink = self._open_sink()
+        outcomes = pipeline.carry_out(prepared, self._sink, once=run.token, run=run.id, at=self._now(), stages=stages)
+        with stages.measure("commit", may_stop=False):
+            try:
+                done = self._commit(run, prepared, outcomes, stages)
+            except (OSError, sqlite3.Error) as error:
+                fault = type(error).__name__
+                raise UnrecordedError(f"the plan of {run.id} was carried out, but not recorded: {fault}") from None
+        return self.close_run(done, None)
+
+    def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
+        assert prepared.plan is not None, "only a run with a plan is applied"
+        with self.store.transaction():
+            is_whole = self.store.own(prepared.plan, outcomes)
+            self.store.snapshot.commit(prepared.settled, run.number)
+            for name, value in pipeline.fingerprints(self.policy).items():
+                self.store.set_meta(name, value)
+            self.store.set_meta("is_whole", "yes" if is_whole else "no")
+            about = {"outcomes": document.about_outcomes(outcomes), "stages": stages.seconds}
+            done = self.store.move(run, State.APPLIED, self._ended(run, State.APPLIED, about))
+        with suppress(OSError):  # derived: made again from the versions when they are next wanted
+            self.store.snapshot.publish()
+        return done
+
+    def _open_sink(self) -> Sink:
+        settings = self.settings.sinks[0]
+        return open_sink(settings.kind, settings.settings, self.filing.state_dir)
+
+    # The ends ------------------------------------------------------------------------------------------------
+
+    def end(self, run: Run, state: State, about: Mapping[str, Any], batches: Sequence[Batch] | None) -> Run:
+        """Take a run to a state at which it stays for now, with what is known of it, and tell of it."""
+        return self.close_run(self.store.move(run, state, self._ended(run, state, about)), batches)
+
+    def _ended(self, run: Run, state: State, about: Mapping[str, Any]) -> dict[str, Any]:
+        return {**run.document, "error": None, **about, "state": str(state), "finished_at": self._now()}
+
+    def close_run(self, run: Run, batches: Sequence[Batch] | None) -> Run:
+        """Report a run that came to a state, and file it if it is at its end. A report never stops a run."""
+        try:
+            self.filing.report(run.document, batches)
+            self._log.info(f"run.{run.state}", **report.summary_line(run.document))
+        except Exception as error:
+            self._log.error("report.failed", run=run.id, **describe(error))
+        if run.state not in WAITING:
+            self.filing.file(run.id, run.state, received(run))
+        self.finished.append(run)
+        return run
+
+    def _twin(self, run: Run) -> Run | None:
+        """Return the run that this one repeats: the newest that was applied or waits, if its bytes are the same."""
+        others = self.store.runs(State.APPLIED, State.HELD, State.APPLYING)
+        newest = next((one for one in others if one.number < run.number and one.document.get("drop")), None)
+        return newest if newest and run.sha256 and newest.sha256 == run.sha256 else None
+
+    def _supersede(self, run: Run) -> None:
+        """A newer roster takes the place of all that still waits, a newer re-plan that of older re-plans."""
+        for old in self.store.runs(*WAITING):
+            if old.number < run.number and (run.document.get("drop") or not old.document.get("drop")):
+                self.end(old, State.SUPERSEDED, {"superseded_by": run.id}, None)
+
+    def _now(self) -> str:
+        return self._clock().isoformat(timespec="seconds")
+
+
+def received(run: Run) -> datetime:
+    """Return when a run's drop was claimed."""
+    return datetime.fromisoformat(run.document["received_at"])
+
+
+def gravest(runs: Sequence[Run]) -> int:
+    """Return the exit code for several runs: the gravest of 4, 1, 3, 0 (DESIGN section 7)."""
+    codes = {exit_code(run) for run in runs}
+    return next((code for code in (4, 1, 3) if code in codes), 0)
+
+
+def exit_code(run: Run) -> int:
+    """Return the exit code for one run."""
+    if run.state is State.FAILED or any(one.get("failed") for one in run.document.get("outcomes", ())):
+        return 4
+    counts = run.document.get("findings", {})
+    if run.state is State.REJECTED or counts.get("error") or counts.get("catastrophic"):
+        return 1
+    return 3 if run.state is State.HELD else 0
