@@ -163,9 +163,7 @@ def _org_ids(settled: Mapping[str, Settled], store: Store) -> dict[int, str]:
     return dict(zip(live.id.tolist(), ids, strict=True))
 
 
-def _guard_targets(
-    actions: Sequence[Actions], found: Sequence[Breach], store: Store, policy: Policy
-) -> list[Breach]:
+def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: Store, policy: Policy) -> list[Breach]:
     """Guard the target records too, for a change of rules or scope; what the roster's breach explains is told once."""
     sources = {target.name: target.source for target in policy.rules.targets}
     told = {breach.table for breach in found}

@@ -67,6 +67,12 @@ OUTCOMES = [
     {"target": "patrons", "kind": "remove", "done": 3, "failed": 0},
     {"target": "classes", "kind": "create", "done": 1, "failed": 0},
 ]
+CHANGESET = {
+    "orgs": changes(0, 0, 0, 9),
+    "users": changes(12, 41, 3, 4379),
+    "classes": changes(1, 0, 0, 611),
+    "enrollments": changes(88, 0, 53, 24013),
+}
 LEFT_OUT = [
     {"table": "classes", "reason": "the class begins in more than 14 days", "count": 118},
     {"table": "users", "reason": "no org of theirs is in scope", "count": 2},
@@ -103,12 +109,7 @@ def applied() -> dict[str, Any]:
         oneroster="1.1",
         modes=dict.fromkeys(("orgs", "users", "classes", "enrollments"), "bulk") | {"results": "absent"},
         tables={"orgs": came(9), "users": came(4441, 6), "classes": came(612), "enrollments": came(24108, 7)},
-        changeset={
-            "orgs": changes(0, 0, 0, 9),
-            "users": changes(12, 41, 3, 4379),
-            "classes": changes(1, 0, 0, 611),
-            "enrollments": changes(88, 0, 53, 24013),
-        },
+        changeset=CHANGESET,
         fields={"users": {"grades": 30, "email": 12, "familyName": 2}},
         actions={
             "patrons": {"create": 12, "update": 39, "remove": 3},
