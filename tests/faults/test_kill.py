@@ -39,9 +39,9 @@ from builders import (
 from fault_world import DATA_CALLS, STRACE, Point, Server, points, serving
 
 IS_FULL = os.environ.get("INGESTD_SWEEP") == "full"
-KILLS = {"first": 12, "next": 28}
+KILLS = {"first": 10, "next": 24}
 """How many points the normal suite tries in each scenario."""
-ERRORS = 7
+ERRORS = 5
 """How many points it tries for each error."""
 
 DAY_1 = roster(4)

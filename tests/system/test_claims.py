@@ -194,9 +194,9 @@ def test_a_feed_whose_store_is_damaged_does_not_stop_the_others(tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Place]:
-    """Return the drop of a district of 2,000 users, and a place where it was applied without a disturbance."""
+    """Return the drop of a district of 1,000 users, and a place where it was applied without a disturbance."""
     folder = tmp_path_factory.mktemp("large")
-    write_zip(district(2000, 1), folder / "large.zip")
+    write_zip(district(1000, 1), folder / "large.zip")
     where = place(folder / "place")
     content = (folder / "large.zip").read_bytes()
     where.drop(content)
