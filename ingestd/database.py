@@ -16,6 +16,8 @@ import pyarrow as pa
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.model import Hashes, Ints
 
+CACHE = 64 << 10
+"""KiB of pages kept: what a daily transaction touches must fit, or SQLite syncs its journal over and over."""
 BUSY = 60.0
 """Seconds to wait for another process's transaction."""
 _SLICE = 20_000
@@ -31,6 +33,7 @@ def connect(path: Path, busy: float = BUSY) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = TRUNCATE")
     db.execute("PRAGMA synchronous = EXTRA")
     db.execute("PRAGMA secure_delete = ON")
+    db.execute(f"PRAGMA cache_size = -{CACHE}")
     return db
 
 

@@ -65,6 +65,10 @@ class Filing:
             if name.rpartition(".")[0] == self.feed and (folder.name.startswith(".claim-") or name not in known):
                 yield folder
 
+    def list_findings(self, run: str, batches: Sequence[Batch]) -> None:
+        """Write all findings beside the zip; the rest of the report follows when the run comes to a state."""
+        reports.write_findings(self.running(run) / "findings.csv", batches)
+
     def report(self, document: Mapping[str, Any], batches: Sequence[Batch] | None) -> None:
         """Write the reports beside the zip, and the vendor's receipt."""
         folder = self.running(str(document["run"]))

@@ -85,7 +85,7 @@ def prepare(
     held_back = targets.held_back + sum(one.count.held_back for one in settled.values())
     about = document.about_plan(
         changes={name: one.changes for name, one in settled.items()},
-        fields=_changed_fields(settled, store),
+        fields=_changed_fields(settled, targets),
         breaches=breaches,
         plan=plan,
         held_back=held_back,
@@ -182,7 +182,7 @@ def _is_full(package: Package | None, store: Store, policy: Policy) -> bool:
     return package is None or kept != fingerprints(policy) or store.meta("is_whole", "yes") != "yes"
 
 
-def _changed_fields(settled: Mapping[str, Settled], store: Store) -> dict[str, dict[str, int]]:
+def _changed_fields(settled: Mapping[str, Settled], targets: Targets) -> dict[str, dict[str, int]]:
     """Count which columns changed in the updated records of each table.
 
     Raises:
@@ -192,7 +192,7 @@ def _changed_fields(settled: Mapping[str, Settled], store: Store) -> dict[str, d
     for name, one in settled.items():
         if not len(one.difference.updated):
             continue
-        before = store.snapshot.read(name, one.live.rid[one.difference.was])
+        before = targets.before(name).iloc[: len(one.difference.was)].reset_index(drop=True)
         after = one.new.frame.iloc[one.difference.updated].reset_index(drop=True)
         if (before["sourcedId"] != after["sourcedId"]).any():
             raise IngestdError(f"{name}: two sourcedIds have the same hash; give the feed a new store")

@@ -4,6 +4,7 @@ Law 6 rests on the order of steps: the copy is durable before the run is kept, t
 inbox, the sink's transaction before the store's, the store's before the folder moves. Each step can be done again.
 """
 
+import gc
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -56,6 +57,7 @@ class Runs:
         clock: Clock,
         stages: Callable[[Show, Stop], Stages],
     ) -> None:
+        gc.freeze()  # what is loaded by now stays; the collector need not walk it while records pass by the million
         self.settings = settings
         self.finished: list[Run] = []
         self.filing = Filing(state_dir, settings.key)
@@ -155,7 +157,7 @@ class Runs:
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
         run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
-        self.filing.report(run.document, prepared.batches)
+        self.filing.list_findings(run.id, prepared.batches)
         if self._sink is None:
             self._sink = self._open_sink()
         outcomes = pipeline.carry_out(prepared, self._sink, once=run.token, run=run.id, at=self._now(), stages=stages)

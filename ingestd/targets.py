@@ -34,6 +34,7 @@ class Targets:
     batches: list[Batch] = field(default_factory=list)
     breaches: list[Breach] = field(default_factory=list)
     held_back: int = 0
+    _closed: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def actions(self) -> Iterator[Actions]:
         """Yield the actions of each target table, in the order of the rules."""
@@ -47,7 +48,7 @@ class Targets:
             owned = self.store.owned(target)
         elif self._has_changed(target.source):
             mapped = self._map(target, self._changed(target.source))
-            before = self._map(target, self._before(target.source))
+            before = self._map(target, self.before(target.source))
             owned = self.store.owned(target, np.unique(np.concatenate([mapped.keys, before.keys])))
         else:
             return
@@ -76,9 +77,12 @@ class Targets:
         missing = [name for name in self.store.snapshot.columns(table) if name not in frame.columns]
         return frame.assign(**dict.fromkeys(missing, "")) if missing else frame
 
-    def _before(self, table: str) -> pd.DataFrame:
-        settled = self.settled[table]
-        return self.store.snapshot.read(table, settled.live.rid[settled.closed])
+    def before(self, table: str) -> pd.DataFrame:
+        """Return the versions that this run closes, in the order of `Settled.closed`; read once."""
+        if table not in self._closed:
+            settled = self.settled[table]
+            self._closed[table] = self.store.snapshot.read(table, settled.live.rid[settled.closed])
+        return self._closed[table]
 
     # Mapping -------------------------------------------------------------------------------------------------
 

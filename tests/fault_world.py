@@ -39,6 +39,8 @@ DATA_CALLS = (
     "fchmod",
 )
 """The system calls that change what is on the disk."""
+LIFETIME = 120
+"""Seconds after which a child that hangs is ended, so that its test fails and does not hang too."""
 STRACE = shutil.which("strace")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 
@@ -84,13 +86,15 @@ class Server:
         found: dict[str, Any] = json.loads(self._process.stdout.readline())
         return found
 
-    def start(self, log: Path, *args: str | Path, stopped: bool = False) -> Child:
-        """Fork an `ingestd` with these arguments; `stopped` has it wait for SIGCONT before it begins."""
+    def start(self, log: Path, *args: str | Path, waits: bool = False) -> Child:
+        """Fork an `ingestd` with these arguments; with `waits` it begins when the server is told to let it go."""
+        self._say(args=[str(one) for one in args], log=str(log), waits=waits)
+        return Child(int(self.hear()["pid"]), self)
+
+    def _say(self, **words: Any) -> None:
         assert self._process.stdin is not None
-        words = {"args": [str(one) for one in args], "log": str(log), "stopped": stopped}
         self._process.stdin.write(json.dumps(words) + "\n")
         self._process.stdin.flush()
-        return Child(int(self.hear()["pid"]), self)
 
     def run(self, log: Path, *args: str | Path) -> int:
         """Run an `ingestd` to its end; return its exit code."""
@@ -98,13 +102,13 @@ class Server:
 
     def trace(self, log: Path, options: Sequence[str], *args: str | Path) -> int:
         """Run an `ingestd` under strace; return its exit code."""
-        child = self.start(log, *args, stopped=True)
+        child = self.start(log, *args, waits=True)
         assert STRACE is not None
         words = [STRACE, "-f", "-p", str(child.pid), *options]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as tracer:
             assert tracer.stderr is not None
             said = tracer.stderr.readline()
-            os.kill(child.pid, signal.SIGCONT)
+            self._say(go=True)
             status = child.wait()
             tracer.stderr.read()
         assert "attached" in said, f"strace could not attach: {said}"
@@ -142,13 +146,17 @@ def _serve() -> None:
     _say(ready=True)
     for line in sys.stdin:
         words = json.loads(line)
+        gate, key = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _be_ingestd(words)
-        if words["stopped"]:
-            os.waitpid(pid, os.WUNTRACED)
+            _be_ingestd(words, gate)
         _say(pid=pid)
+        if words["waits"]:
+            sys.stdin.readline()
+        os.write(key, b"!")
         _say(status=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        os.close(gate)
+        os.close(key)
 
 
 def _warm_up() -> None:
@@ -158,12 +166,12 @@ def _warm_up() -> None:
         builders.once(where, builders.zip_of(builders.roster(1)))
 
 
-def _be_ingestd(words: dict[str, Any]) -> None:
+def _be_ingestd(words: dict[str, Any], gate: int) -> None:
+    signal.alarm(LIFETIME)
     log = os.open(words["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)
-    if words["stopped"]:
-        os.kill(os.getpid(), signal.SIGSTOP)
+    os.read(gate, 1)
     code = 70
     try:
         main(words["args"])

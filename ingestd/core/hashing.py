@@ -13,6 +13,10 @@ from ingestd.core.model import Hashes, Ints, Mask
 
 UNIT, RECORD = "\x1f", "\x1e"
 """Separators that the gate lets into no value, so that joined values cannot be mistaken for others."""
+_CACHED = 1 << 16
+"""So many hashes stay in the processor's cache, however they are searched."""
+_BITS, _FEW = 20, 16
+"""The bits of a hash that tell most strangers apart; how many times fewer hashes than needles make that worth it."""
 _SLICE = 1 << 16
 """Rows hashed at a time: the joined text of a whole table would be a second copy of it."""
 
@@ -75,11 +79,25 @@ def _text(value: str) -> pa.Scalar:
 
 def find(needles: Hashes, sorted_hashes: Hashes) -> Ints:
     """Return each needle's position in `sorted_hashes` (ascending; the first of equals), or -1."""
+    if len(sorted_hashes) * _FEW > len(needles):
+        return _search(needles, sorted_hashes)
+    is_there = np.zeros(1 << _BITS, bool)  # by their first bits most needles are seen not to be there
+    is_there[sorted_hashes >> np.uint64(64 - _BITS)] = True
+    near = np.flatnonzero(is_there[needles >> np.uint64(64 - _BITS)])
+    at = np.full(len(needles), -1)
+    at[near] = _search(needles[near], sorted_hashes)
+    return at
+
+
+def _search(needles: Hashes, sorted_hashes: Hashes) -> Ints:
     if not len(sorted_hashes):
         return np.full(len(needles), -1)
-    order = np.argsort(needles)  # in order, the search walks through memory instead of jumping about in it
     at = np.empty(len(needles), np.int64)
-    at[order] = np.searchsorted(sorted_hashes, needles[order])
+    if len(sorted_hashes) < _CACHED:
+        at[:] = np.searchsorted(sorted_hashes, needles)
+    else:
+        order = np.argsort(needles)  # in order, the search walks through memory instead of jumping about in it
+        at[order] = np.searchsorted(sorted_hashes, needles[order])
     at[at == len(sorted_hashes)] = 0
     return np.where(sorted_hashes[at] == needles, at, -1)
 

@@ -51,11 +51,11 @@ def split(chunks: Iterable[bytes]) -> Iterator[Piece]:
     held: list[bytes] = []  # lines that a later one may yet join
     tail, first, commas = b"", 1, -1
     for chunk in chunks:
-        data = tail + chunk
-        cut = data.rfind(b"\n") + 1
-        lines = [*held, *data[:cut].replace(b"\r\n", b"\n").split(b"\n")[:-1]]
-        tail = data[cut:]
-        _check_lengths([*lines, tail.removesuffix(b"\r")], first)
+        data = (tail + chunk).replace(b"\r\n", b"\n")
+        _check_lengths(data, first + len(held))
+        lines = data.split(b"\n")
+        tail = lines.pop()
+        lines[:0] = held
         if lines and first == 1:
             commas = count_commas(lines[0])
         spans, used = _spans(lines, commas, is_last=False) if held or b'"' in data else ([], len(lines))
@@ -65,9 +65,14 @@ def split(chunks: Iterable[bytes]) -> Iterator[Piece]:
     yield _join(lines, _spans(lines, commas, is_last=True)[0], first)
 
 
-def _check_lengths(lines: list[bytes], first: int) -> None:
-    if max(map(len, lines)) > LINE_LIMIT:
-        raise LineTooLongError(first + next(i for i, one in enumerate(lines) if len(one) > LINE_LIMIT))
+def _check_lengths(data: bytes, first: int) -> None:
+    """Jump from line end to line end, as far as a line may be long: a look at all of them would cost too much."""
+    at, size = 0, len(data) - data.endswith(b"\r")
+    while size - at > LINE_LIMIT:
+        end = data.rfind(b"\n", at, at + LINE_LIMIT + 1)
+        if end < 0:
+            raise LineTooLongError(first + data.count(b"\n", 0, at))
+        at = end + 1
 
 
 def _spans(lines: list[bytes], commas: int, *, is_last: bool) -> tuple[list[tuple[int, int]], int]:
