@@ -16,8 +16,8 @@ import pyarrow as pa
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.model import Hashes, Ints
 
-CACHE = 64 << 10
-"""KiB of pages kept: what a daily transaction touches must fit, or SQLite syncs its journal over and over."""
+CACHE = 8 << 10
+"""KiB of pages that a connection keeps in memory."""
 BUSY = 60.0
 """Seconds to wait for another process's transaction."""
 _SLICE = 20_000

@@ -8,12 +8,13 @@ apply are made by the same code (law 3).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, isinf
 from typing import Any
 
 import stamina
 
 from ingestd.core import document
-from ingestd.core.guard import Limits, guard
+from ingestd.core.guard import Limits, guard, largest_at_risk
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
 from ingestd.core.plan import make_plan
 from ingestd.core.roster import Settled, losses
@@ -170,9 +171,11 @@ def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: S
     breaches: list[Breach] = []
     for target, source in sources.items():
         counts = {one.kind: len(one) for one in actions if one.target == target}
-        if source not in told and (counts.get(Kind.UPDATE) or counts.get(Kind.REMOVE)):
-            changes = Changes(updated=counts.get(Kind.UPDATE, 0), deleted=counts.get(Kind.REMOVE, 0))
-            breaches += guard(target, changes, store.count_owned(target), policy.limits[source])
+        changes = Changes(updated=counts.get(Kind.UPDATE, 0), deleted=counts.get(Kind.REMOVE, 0))
+        at_risk = largest_at_risk(changes, policy.limits[source])
+        if at_risk and source not in told:
+            at_most = -1 if isinf(at_risk) else ceil(at_risk) + 1
+            breaches += guard(target, changes, store.count_owned(target, at_most), policy.limits[source])
     return breaches
 
 

@@ -204,11 +204,12 @@ class Store:
         row = self._db.execute(f"SELECT active FROM {_owned(target)} WHERE key = ?", [key]).fetchone()
         return bool(row[0]) if row else None
 
-    def count_owned(self, target: str) -> int:
-        """Return how many active target records ingestd owns in a target table."""
+    def count_owned(self, target: str, at_most: int = -1) -> int:
+        """Return how many active target records ingestd owns in a target table; counting stops at `at_most`."""
         if not self._owns(target):
             return 0
-        return int(self._db.execute(f"SELECT count(*) FROM {_owned(target)} WHERE active = 1").fetchone()[0])
+        some = f"SELECT 1 FROM {_owned(target)} WHERE active = 1 LIMIT ?"
+        return int(self._db.execute(f"SELECT count(*) FROM ({some})", [at_most]).fetchone()[0])
 
     def own(self, plan: Plan, outcomes: Sequence[Outcome]) -> bool:
         """Record what was done to target records. Return whether all of it was."""

@@ -47,6 +47,12 @@ def guard(
     return (*_of_table(table, changes, live, limits), *_of_orgs(table, losses, limits))
 
 
+def largest_at_risk(changes: Changes, limits: Limits) -> float:
+    """Return the size of the largest table for which these changes would be too many; larger ones need no counting."""
+    shares = ((changes.deleted, min(limits.delete, 1)), (changes.updated, limits.update))
+    return max((count / limit if limit else float("inf") for count, limit in shares if count), default=0.0)
+
+
 def _of_table(table: str, changes: Changes, live: int, limits: Limits) -> Iterator[Breach]:
     if changes.deleted == live > 0:
         message = f"all {live:,} {table} would be removed; that is never done unasked"

@@ -1,6 +1,7 @@
 """Seeded 64-bit hashes of records, ids and contents. Law: 0 is never a hash; it stands for "nothing to recognise"."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 import pandas as pd
@@ -26,9 +27,9 @@ def seed_of(*parts: str | int) -> int:
     return xxh3_64_intdigest(UNIT.join(map(str, parts)).encode())
 
 
-def hash_bytes(records: Iterable[bytes], seed: int) -> Hashes:
+def hash_bytes(records: Sequence[bytes], seed: int) -> Hashes:
     """Return one hash per record."""
-    found = np.array([xxh3_64_intdigest(one, seed) for one in records], dtype=np.uint64)
+    found = np.fromiter(map(xxh3_64_intdigest, records, repeat(seed)), np.uint64, len(records))
     found[found == 0] = 1
     return found
 

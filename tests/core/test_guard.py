@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingestd.core.guard import Limits, OrgLoss, guard
+from ingestd.core.guard import Limits, OrgLoss, guard, largest_at_risk
 from ingestd.core.model import Changes
 
 DEFAULT = Limits()
@@ -87,3 +87,18 @@ def test_breach_says_how_much_of_what() -> None:
     breach = guard("users", Changes(deleted=30), 10_000, DEFAULT, (OrgLoss("S1", 30, 60),))[0]
     assert breach.message == "org S1: 30 of its 60 users would be removed (50.00%; the limit is 25%)"
     assert breach.org == "S1"
+
+
+@pytest.mark.parametrize(("deleted", "updated"), [(10, 0), (0, 90), (9, 90), (9, 30)])
+def test_only_a_table_up_to_the_largest_at_risk_can_have_a_breach(deleted: int, updated: int) -> None:
+    """So a larger one need not be counted to its end."""
+    changes = Changes(updated=updated, deleted=deleted)
+    largest = round(largest_at_risk(changes, Limits()))
+    assert guard("users", changes, largest - 1, Limits()) != ()
+    assert guard("users", changes, largest + 1, Limits()) == ()
+
+
+def test_without_changes_nothing_is_at_risk() -> None:
+    """And a limit of nothing puts every table at risk."""
+    assert largest_at_risk(Changes(), Limits()) == 0
+    assert largest_at_risk(Changes(deleted=1), Limits(delete=0.0)) == float("inf")
