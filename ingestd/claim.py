@@ -11,12 +11,13 @@ import os
 import signal
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from ingestd.errors import IngestdError
+from ingestd.files import make_private, sync_folder
 from ingestd.sources.base import Drop, Look, look_of
 
 CHUNK = 4 << 20
@@ -108,22 +109,6 @@ def has_writer(descriptor: int) -> bool | None:
         return None
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder that its owner alone can enter, durably; one that exists is left as it is."""
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the kernel write a folder's entries to the disk: creations, renames and removals in it are then durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -1,25 +1,48 @@
-"""Files that survive a crash: written aside, synced, renamed; folders synced."""
+"""Files and folders that survive a crash, and that nobody else can have prepared."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+ASIDE = ".report.part"
+"""The name of a file that is not written to its end yet."""
 
 
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def make_private(folder: Path) -> None:
+    """Make a folder that its owner alone can enter, durably; one that exists is left as it is."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the kernel write a folder's entries to the disk: creations, renames and removals in it are then durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def write_durably(path: Path, text: str, mode: int = 0o600) -> None:
-    """Put `text` at `path` in one step: a reader, or a crash, finds the old file or the new one."""
-    aside = path.with_name(f".{path.name}.part")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
-    sync_folder(path.parent)
+@contextmanager
+def replacing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
+    """Give a new file that takes the place of `path` when all is written; on a fault the old one stays.
+
+    Its name until then is always the same, so that what a killed process left goes with the next report. O_EXCL:
+    nothing that a vendor laid there under that name is followed or written to.
+    """
+    aside = path.with_name(ASIDE)
+    aside.unlink(missing_ok=True)
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

@@ -7,11 +7,9 @@ pipeline logs that and goes on.
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 
 from jinja2 import Environment, PackageLoader, Template
 from pyarrow import csv
@@ -19,10 +17,10 @@ from pyarrow import csv
 from ingestd.core import report
 from ingestd.core.model import Batch
 from ingestd.core.report import Document
+from ingestd.files import replacing
 
 _LONGEST = 255  # bytes of a file's name, on every file system that matters
 _SUFFIX = ".report.txt"
-_ASIDE = ".report.part"
 
 
 def render_html(document: Document) -> str:
@@ -44,7 +42,7 @@ def write(folder: Path, document: Document, batches: Iterable[Batch] | None = No
 
 def write_findings(path: Path, batches: Iterable[Batch]) -> None:
     """Write every line of every batch as a row of a CSV that is safe to open in a spreadsheet."""
-    with _replacing(path, mode=0o600) as file:
+    with replacing(path, mode=0o600) as file:
         csv.write_csv(report.findings_rows(batches), file)
 
 
@@ -71,27 +69,5 @@ def _template() -> Template:
 
 
 def _write_text(path: Path, text: str, *, mode: int = 0o600) -> None:
-    with _replacing(path, mode=mode) as file:
+    with replacing(path, mode=mode) as file:
         file.write(text.encode("utf-8", errors="replace"))
-
-
-@contextmanager
-def _replacing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
-    """Give a new file that takes the place of `path` when all is written; on a fault the old one stays.
-
-    Its name until then is always the same, so that what a killed process left goes with the next report. O_EXCL:
-    nothing that a vendor laid there under that name is followed or written to.
-    """
-    aside = path.with_name(_ASIDE)
-    aside.unlink(missing_ok=True)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise

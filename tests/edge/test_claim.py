@@ -21,10 +21,9 @@ from ingestd.claim import (
     NotReadyError,
     copy_drop,
     has_writer,
-    make_private,
     remove_drop,
-    sync_folder,
 )
+from ingestd.files import make_private, sync_folder
 
 CONTENT = b"PK, and then some"
 NOBODY = 65534
