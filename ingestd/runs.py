@@ -128,17 +128,21 @@ class Runs:
             return self.end(run, State.REJECTED, {**prepared.document, "stages": stages.seconds}, prepared.batches)
         about = {**prepared.document, "stages": stages.seconds}
         self._supersede(run)
-        is_released = digest is not None and prepared.plan.digest.startswith(digest)
-        if digest is not None and not is_released:
+        consent = str(
+            digest or run.document.get("released") or ""
+        )  # given now, or before a stop or a fault of the world
+        is_released = consent != "" and prepared.plan.digest.startswith(consent)
+        if digest and not is_released:
             self.end(run, State.HELD, about, prepared.batches)
             raise StaleDigestError(
                 f"the plan of {run.id} is not {digest[:12]}… any more; nothing was applied.\n"
                 f"Look at the new one: ingestd plan {self.settings.key}\n"
                 f"Then: ingestd release {run.id} --plan {prepared.plan.digest}"
             )
-        if prepared.breaches and not is_released and run.state is not State.APPLYING:
+        if prepared.breaches and not is_released:
             return self.end(run, State.HELD, about, prepared.batches)
-        return self._apply(run, prepared, about, stages)
+        released = prepared.plan.digest if is_released else None
+        return self._apply(run, prepared, {**about, "released": released}, stages)
 
     def preview(self, path: Path | None, stop: Stop) -> Prepared:
         """Take a package, or the snapshot alone, as far as the plan. Nothing is changed."""

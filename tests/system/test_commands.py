@@ -341,6 +341,27 @@ def test_a_sink_that_cannot_write_fails_the_run_and_the_next_once_mends_it(where
     assert states_of(where) == ["applied", "applied"]
 
 
+def test_consent_outlives_a_sink_that_fails(held: Place) -> None:
+    """What was released and could not be applied is applied by the next `once`; nobody is asked again."""
+    break_sink(held)
+    assert invoke(held, "release", f"{FEED}.2", "--plan", digest_of(held)).code == 4
+    mend_sink(held)
+    assert (invoke(held, "once", "--json").code, states_of(held)) == (0, ["applied", "applied"])
+    assert not set(GONE) & live_of(held, "users", "username").keys()
+
+
+def test_consent_is_for_one_plan_alone(held: Place) -> None:
+    """If the rules change between the fault and the next try, it is another plan, and it is held."""
+    break_sink(held)
+    assert invoke(held, "release", f"{FEED}.2", "--plan", digest_of(held)).code == 4
+    mend_sink(held)
+    text = (Path(__file__).parents[2] / "config/rules/default.toml").read_text(encoding="utf-8")
+    write_rules(held, text.replace("{familyName}, {givenName}", "{givenName} {familyName}"), "default")
+    before = stamped_target_of(held)
+    assert (invoke(held, "once", "--json").code, states_of(held)) == (3, ["applied", "held"])
+    assert stamped_target_of(held) == before
+
+
 def test_a_sink_that_fails_half_way_has_done_nothing(where: Place) -> None:
     """The plan's creations come before its removals, and one of these fails: all are rolled back."""
     with closing(sqlite3.connect(where.target())) as db, db:
