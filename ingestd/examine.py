@@ -11,7 +11,7 @@ from ingestd.ahead import ahead
 from ingestd.core import findings, manifest
 from ingestd.core.check import Checked, check
 from ingestd.core.hashing import seed_of
-from ingestd.core.model import Batch, Breach, Hashes, Ints, Manifest, Mode, Severity
+from ingestd.core.model import Batch, Breach, Hashes, Ints, Manifest, Mask, Mode, Severity
 from ingestd.core.read import Header, read, understand_header
 from ingestd.core.references import Ids, check_references, check_unique, ids_after, shaken
 from ingestd.core.roster import Settled, demote, keeps_all, settle, vanished
@@ -206,8 +206,8 @@ class _Work:
 
     def _refer(
         self, table: Table, mode: Mode, live: Live, scanned: Scanned, new: Candidates
-    ) -> tuple[Candidates, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-        """Check references, also those of known records whose targets are gone today."""
+    ) -> tuple[Candidates, Mask]:
+        """Check references, also those of known records whose targets are gone. Return which known ones still stand."""
         seed, standing = self.terms.seed, scanned.present(live)
         keep_all = keeps_all(mode, new, scanned)
 
