@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from numbers import Integral, Real
 from pathlib import PurePath
 from traceback import StackSummary, walk_tb
@@ -123,6 +123,20 @@ FIELDS: Mapping[str, _Shape] = {name: shape for shape, names in _FIELDS.items() 
 """Every field that a line may have, and the function that lets its values pass (or gives None)."""
 
 
+class _Lines:
+    """Writes lines. A log that cannot be written (a full disk, a reader that has gone) stops no run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = write
+
+
 def configure(level: str = "info", *, json: bool | None = None, stream: TextIO | None = None) -> None:
     """Set the log up for this process; may be called again.
 
@@ -143,7 +157,7 @@ def configure(level: str = "info", *, json: bool | None = None, stream: TextIO |
             structlog.dev.ConsoleRenderer(colors=True) if pretty else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=lambda *_: _Lines(out),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)

@@ -41,6 +41,8 @@ DATA_CALLS = (
 """The system calls that change what is on the disk."""
 LIFETIME = 120
 """Seconds after which a child that hangs is ended, so that its test fails and does not hang too."""
+UNTOLD = 70
+"""What a child ends with when an exception goes through all of ingestd."""
 STRACE = shutil.which("strace")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 
@@ -172,11 +174,11 @@ def _be_ingestd(words: dict[str, Any], gate: int) -> None:
     for stream in (1, 2):
         os.dup2(log, stream)
     os.read(gate, 1)
-    code = 70
+    code = UNTOLD
     try:
         main(words["args"])
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 70
+        code = end.code if isinstance(end.code, int) else UNTOLD
     finally:
         with suppress(OSError, ValueError):
             sys.stdout.flush()

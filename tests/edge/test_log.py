@@ -216,3 +216,18 @@ def test_events_are_dotted_facts_with_a_meaning() -> None:
         assert event.replace(".", "_").isidentifier()
         assert "." in event
         assert meaning
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(stream: io.StringIO) -> None:
+    """Be it a full disk or a reader that has gone."""
+    log.configure("info", json=True, stream=_Full())
+    structlog.get_logger().info("run.applied", created=3)
+    stream.close()
+    log.configure("info", json=True, stream=stream)
+    structlog.get_logger().error("run.failed")
+    assert stream.closed
+
+
+class _Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
