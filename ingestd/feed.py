@@ -92,8 +92,8 @@ class Feed:
             for folder in self.filing.leftovers([run.id for run in runs]):
                 shutil.rmtree(folder)
             for run in reversed(runs):
-                if run.state not in UNFINISHED | WAITING and self.filing.running(run.id).exists():
-                    self.runs.close_run(run, None)  # it came to its end, and nobody was told
+                if run.state not in UNFINISHED and self.filing.is_untold(run.id, run.state):
+                    self.runs.close_run(run, None)  # it came to its state, and nobody was told
             self._go_on(stop)
             self._retry(stop)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ingestd import reports
 from ingestd.core.model import Batch
-from ingestd.core.state import State
+from ingestd.core.state import WAITING, State
 from ingestd.files import sync_folder
 
 _ARCHIVED = frozenset({State.APPLIED, State.DUPLICATE, State.DISCARDED, State.SUPERSEDED})
@@ -90,6 +90,11 @@ class Filing:
         folder.rename(target)
         sync_folder(target.parent)
         sync_folder(folder.parent)
+
+    def is_untold(self, run: str, state: State) -> bool:
+        """Return whether a kill came between a run's state and its report, or its move to where ended runs lie."""
+        folder = self.running(run)
+        return folder.exists() and (state not in WAITING or not (folder / "report.html").exists())
 
     def find(self, run: str) -> Path | None:
         """Return the folder of a run, wherever it lies."""

@@ -175,7 +175,7 @@ def _tell(new: Candidates, column: Column, items: _Items, bad: Mask, target: Ids
     missing, first, inverse, counts = np.unique(
         items.hash[at], return_index=True, return_inverse=True, return_counts=True
     )
-    order = np.argsort(-counts, kind="stable")
+    order = np.lexsort((first, -counts))  # not by hash: that order is another one in each store
     for rank in order[:NAMED]:
         cause = target.held.get(int(missing[rank]))
         sourced_id = items.text[int(at[first[rank]])].as_py()

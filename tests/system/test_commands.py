@@ -341,6 +341,15 @@ def test_a_sink_that_cannot_write_fails_the_run_and_the_next_once_mends_it(where
     assert states_of(where) == ["applied", "applied"]
 
 
+def test_a_held_run_that_nobody_was_told_of_is_told_at_the_next_start(held: Place) -> None:
+    """A kill between the run's state and its report costs the report nothing but time."""
+    report = held.state / "runs" / f"{FEED}.2" / "report.html"
+    report.unlink()
+    assert invoke(held, "once").code == 3
+    assert report.exists()
+    assert states_of(held) == ["applied", "held"]
+
+
 def test_consent_outlives_a_sink_that_fails(held: Place) -> None:
     """What was released and could not be applied is applied by the next `once`; nobody is asked again."""
     break_sink(held)
