@@ -20,7 +20,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.command()
 @click.argument("zips", nargs=-1, required=True, type=EXISTING, metavar="ZIP...")
 @click.option("--oneroster", type=click.Choice(["1.1"]), help="Read as this version, whatever the manifest says.")
-@click.option("--strict", is_flag=True, help="Repair nothing: what would be repaired is an error.")
+@click.option("--strict", is_flag=True, help="Repair nothing: all that is switchable is an error.")
 @json_option
 def check(zips: tuple[Path, ...], oneroster: str | None, strict: bool, as_json: bool) -> None:
     """Check zips, or folders of CSVs; no configuration is needed."""

@@ -225,7 +225,7 @@ class Schedule(Settings):
 class Repairs(Settings):
     """`[repairs]`."""
 
-    strict: Strict = Field(False, description="refuse all repairs, or those of these finding codes")
+    strict: Strict = Field(False, description="make errors of all that is switchable, or of these finding codes")
 
 
 class Sis(Settings):
