@@ -230,7 +230,7 @@ class Schedule(Settings):
 class Repairs(Settings):
     """`[repairs]`."""
 
-    strict: Strict = Field(False, description="refuse all repairs, or those of these finding codes")
+    strict: Strict = Field(False, description="make errors of all that is switchable, or of these finding codes")
     encoding: Encoding | None = Field(None, description="what files are in that are not UTF-8")
     date_form: DateForm | None = Field(None, description="how dates are written that could be read in two ways")
 

@@ -31,7 +31,7 @@ TIME = 'a time of day, like "02:00"'
 ZONE = 'a time zone, like "America/Chicago"'
 REFERENCE = 'a reference: "credential:NAME", "env:NAME" or "file:PATH"'
 COUNTRY = 'the two letters of a country, like "US"'
-STRICT = "true, false or a list of codes of repairs"
+STRICT = "true, false or a list of switchable codes"
 
 _NEVER = "a secret is never written into the configuration"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -221,19 +221,19 @@ def parse_sink_kind(found: object) -> str:
 
 
 def parse_strict(found: object) -> bool | tuple[str, ...]:
-    """Return whether all repairs, none, or which are refused (law 8).
+    """Return whether all that is switchable is refused, nothing of it, or which codes (law 8).
 
     Raises:
-        ValueError: it is neither, or names a finding that is not a repair.
+        ValueError: it is neither, or names a finding that strictness does not make graver.
     """
     if isinstance(found, bool):
         return found
-    repairs = [code for code, entry in CATALOGUE.items() if entry.repair]
+    switchable = [code for code, entry in CATALOGUE.items() if entry.switchable]
     codes = found if isinstance(found, list) else None
     if codes is None:
         raise ValueError(f"is not {STRICT}")
-    if wrong := [code for code in codes if code not in repairs]:
-        raise ValueError(f"holds {quoted(wrong[0])}, which is not the code of a repair{hint(wrong[0], repairs)}")
+    if wrong := [code for code in codes if code not in switchable]:
+        raise ValueError(f"holds {quoted(wrong[0])}, which is not a switchable code{hint(wrong[0], switchable)}")
     return tuple(codes)
 
 
