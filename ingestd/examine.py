@@ -86,9 +86,7 @@ def examine(package: Package, past: Past, terms: Terms, stages: Stages) -> Exami
     return Examined(decided, checked.modes, work.settled, batches, breaches)
 
 
-def _check(
-    package: Package, past: Past, terms: Terms
-) -> tuple[str | None, Checked | None, tuple[Batch, ...]]:
+def _check(package: Package, past: Past, terms: Terms) -> tuple[str | None, Checked | None, tuple[Batch, ...]]:
     """Read the manifest, decide on the version, and hold the one against the files; no files if none is read."""
     read_manifest, found = _manifest(package, terms)
     headers = {} if read_manifest else _headers(package)
@@ -96,7 +94,9 @@ def _check(
     told = (*findings.strict((*package.batches, *found), terms.ways.strict, Severity.CATASTROPHIC), *wrong)
     if wrong:
         return decided, None, told
-    binding = decided or version.nearest(headers)  # of a manifest that cannot be read the files are looked at all the same
+    binding = decided or version.nearest(
+        headers
+    )  # of a manifest that cannot be read the files are looked at all the same
     tables = load(binding)
     demands = Demands(
         required=terms.required,
@@ -111,7 +111,8 @@ def _check(
 def _manifest(package: Package, terms: Terms) -> tuple[Manifest | None, tuple[Batch, ...]]:
     if manifest.FILE not in package.files:
         return None, ()
-    text, found = package.read(manifest.FILE, MANIFEST_LIMIT), ()
+    text = package.read(manifest.FILE, MANIFEST_LIMIT)
+    found: tuple[Batch, ...] = ()
     if terms.ways.encoding and not is_utf_8([text]):
         text = b"".join(to_utf_8([text], terms.ways.encoding))
         found = (_converted(manifest.FILE, terms.ways),)
@@ -170,9 +171,9 @@ class _Work:
     def finish(self) -> None:
         """Apply the rule for which two tables must be settled that come one after the other."""
         users, roles = self.others.wholes.get("users"), self.others.wholes.get("roles")
-        if users and roles and "users" in self.settled and users.new.table.has("primaryOrgSourcedId"):
-            if len(suspects := across.without_role(users, roles)):
-                self.batches.append(suspects.tell())
+        if users and roles and "users" in self.settled:
+            suspects = across.without_role(users, roles)
+            self.batches += [suspects.tell()] if len(suspects) else []
 
     def _chunks(self, file: str) -> Iterator[bytes]:
         """Yield a file's bytes as UTF-8, and tell how far it is."""
@@ -228,9 +229,7 @@ def _as_of_another(table: Table, header: tuple[str, ...], batches: tuple[Batch, 
     if other == table.version or not version.fits(other, table.name, header):
         yield from batches
         return
-    told = findings.batch(
-        "other-version", file=table.file, lines=[1], other=other, version=table.version
-    )
+    told = findings.batch("other-version", file=table.file, lines=[1], other=other, version=table.version)
     yield told
     cause = Cause(told.code, table.file, 1)
     yield from (replace(one, caused_by=cause) for one in batches)

@@ -10,6 +10,7 @@ from ingestd.pipeline import Policy
 from ingestd.unpack import PackageLimits
 from schemas import shapes
 
+
 def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
     """Return how a feed's drops are judged and mapped."""
     scope = Scope(demographics=settings.scope.demographics)

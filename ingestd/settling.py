@@ -19,7 +19,6 @@ from ingestd.core.validate import Candidates, Note, recall, validate
 from ingestd.core.ways import Ways
 from schemas import Table
 
-
 KEPT = frozenset({"orgs", "academicSessions", "users", "userProfiles", "roles", "lineItems"})
 """The tables that rules across records ask for."""
 
@@ -44,7 +43,7 @@ class NoPast:
         """Return no records."""
         return Live()
 
-    def read(self, name: str, rids: Ints) -> pd.DataFrame:  # noqa: ARG002
+    def read(self, name: str, rids: Ints) -> pd.DataFrame:
         """Return nothing; there are no keys to ask for."""
         if len(rids):
             raise LookupError(f"{name}: {len(rids)} records asked of an empty past")

@@ -25,12 +25,12 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--oneroster", type=click.Choice(VERSIONS), help="Read as this version, whatever the manifest says.")
 @click.option("--strict", is_flag=True, help="Repair nothing: all that is switchable is an error.")
 @click.option("--encoding", type=click.Choice(list(Encoding)), help="What files are in that are not UTF-8.")
-@click.option("--date-form", type=click.Choice(list(DateForm)), help="How dates are written that could be read otherwise.")
+@click.option(
+    "--date-form", type=click.Choice(list(DateForm)), help="How dates are written that could be read otherwise."
+)
 @click.option("--country", metavar="XX", help="Where telephone numbers are dialled; else they are not checked.")
 @json_option
-def check(
-    zips: tuple[Path, ...], oneroster: str | None, as_json: bool, country: str | None, **ways: Any
-) -> None:
+def check(zips: tuple[Path, ...], oneroster: str | None, as_json: bool, country: str | None, **ways: Any) -> None:
     """Check zips, or folders of CSVs; no configuration is needed."""
     from ingestd.checking import check_package
     from ingestd.cli import screen

@@ -6,6 +6,7 @@ of the two came last. Records that came again are known by arrays alone: hashes 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,7 +83,7 @@ class Suspects:
     column: str
     positions: Ints
     rows: Mask
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.positions) + int(self.rows.sum())
@@ -114,7 +115,7 @@ def in_circles(whole: Whole, column: str) -> Suspects:
     """
     at = find_unsorted(whole.targets(column), whole.ids())
     reached = np.append(at, -1)  # from the top one gets nowhere: -1 is the last place, and leads to itself
-    for _ in range(int(len(at)).bit_length()):
+    for _ in range(len(at).bit_length()):
         reached = reached[reached]
     broken = np.zeros(len(at), bool)
     broken[reached[reached >= 0]] = True
@@ -197,6 +198,8 @@ def out_of_range(results: Whole, items: Whole) -> Suspects:
     here = np.flatnonzero((at >= 0) & ~np.isnan(score))
     if len(here):
         asked, back = np.unique(at[here], return_inverse=True)
-        limits = items.cells(asked, ["resultValueMin", "resultValueMax"]).apply(pd.to_numeric, errors="coerce").to_numpy()
+        limits = (
+            items.cells(asked, ["resultValueMin", "resultValueMax"]).apply(pd.to_numeric, errors="coerce").to_numpy()
+        )
         broken[count + here] = (score[here] < limits[back, 0]) | (score[here] > limits[back, 1])
     return results.suspects("score-out-of-range", "score", broken)

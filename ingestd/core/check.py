@@ -129,7 +129,10 @@ def _missing(
             reasons.setdefault(table, []).append("this feed requires it")
         if version == FIRST and mode is Mode.ABSENT:
             reasons.setdefault(table, []).append(f"a set of OneRoster {FIRST} has all seven files")
-    for verb, wanted in (("refer", _referred(tables)), ("need", {name: set(one.needs) for name, one in tables.items()})):
+    for verb, wanted in (
+        ("refer", _referred(tables)),
+        ("need", {name: set(one.needs) for name, one in tables.items()}),
+    ):
         for table, names in _wanted(modes, demands.allow_missing, wanted).items():
             reasons.setdefault(table, []).append(_told_wanted(names, verb))
     return reasons

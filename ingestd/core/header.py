@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ingestd.core import findings
 from ingestd.core.layout import show
@@ -93,10 +94,10 @@ def _aliases(table: str) -> Mapping[str, str]:
     """Return the names, case folded, that a table's columns have elsewhere, and what they are kept under."""
     versions = [load(version)[table] for version in VERSIONS if table in load(version)]
     elsewhere = {name: one.name for found in versions for one in found.columns for name in (one.header, one.name)}
-    return {given.casefold(): kept for given, kept in (elsewhere | _MISSPELT).items()}
+    return {given.casefold(): kept for given, kept in {**elsewhere, **_MISSPELT}.items()}
 
 
-def _tell(code: str, table: Table, column: str | None = None, **words: object) -> Batch:
+def _tell(code: str, table: Table, column: str | None = None, **words: Any) -> Batch:
     return findings.batch(code, file=table.file, column=column, lines=[1], **words)
 
 

@@ -16,7 +16,6 @@ _BLOCK = 4 * LINE_LIMIT
 """Bytes that pyarrow reads at a time; a record must fit."""
 
 
-
 def read(scanned: Scanned, header: Header, table: Table) -> pd.DataFrame:
     """Return the new records as a frame: the table's columns in their order, then metadata columns as in the file.
 

@@ -195,7 +195,7 @@ class _Scan:
     def _fail(self, records: list[bytes], faults: Faults, lines: Ints, width: int) -> None:
         for fault in map(Fault, np.unique(faults[faults != 0]).tolist()):
             self.faults.setdefault(fault, []).extend(lines[faults == fault].tolist())
-        is_id_first = bool(self.header) and self.header[0].strip().casefold() == self.sourced_id
+        is_id_first = self.header is not None and self.header[0].strip().casefold() == self.sourced_id
         failed = [records[i] for i in np.flatnonzero((faults != 0) & (faults != Fault.blank_line))]
         ids = [identify(one, width) for one in failed] if is_id_first else [None] * len(failed)
         self.broken += (one for one in ids if one is not None)

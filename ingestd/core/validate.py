@@ -34,7 +34,7 @@ _IDENTITY = ("sourcedId", *NOT_COMPARED)
 NOTES = 62
 """Notes that records of one table may carry; one with yet another note is read again each time."""
 Note = tuple[str, str]
-"""A code and a column: a repair or warning that a record carries from the time it was read, or a mark's name and none."""
+"""A code and a column, which a record carries from the time it was read; or the name of a mark, and no column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ def _hold_back(
 
 def _finding(table: Table, one: Repair, at: Ints, *, required: bool, strict: bool | Sequence[str]) -> Batch:
     """Tell of a repair or failure at some lines; of what is mere information only the first and the count."""
-    code, words = one.code, _words(table, one)
+    code, words = one.code, _words(table, one.code, one.column)
     if CATALOGUE[code].severity is Severity.ERROR and not required:
         code, words = "dropped-value", {"why": CATALOGUE[code].message.format(**words)}
     column = table.told(one.column)
@@ -258,11 +258,11 @@ def _finding(table: Table, one: Repair, at: Ints, *, required: bool, strict: boo
     return made if made.severity is Severity.INFO else replace(made, lines=tuple(at.tolist()), stands_for=None)
 
 
-def _words(table: Table, one: Repair) -> dict[str, Any]:
+def _words(table: Table, code: str, column: str) -> dict[str, Any]:
     """Return the words that a failure's message may want."""
-    rules = (rule for rule in table.rules if (rule.code, rule.column) == (one.code, one.column))
-    told = {name: table.told(column) for rule in rules for name, column in rule.words.items()}
-    return {"allowed": ", ".join(table.column(one.column).values), **told}
+    rules = (rule for rule in table.rules if (rule.code, rule.column) == (code, column))
+    told = {word: table.told(name) for rule in rules for word, name in rule.words.items()}
+    return {"allowed": ", ".join(table.column(column).values), **told}
 
 
 def _without(frame: pd.DataFrame, failures: Sequence[Repair]) -> pd.DataFrame:
@@ -298,9 +298,9 @@ def recall(table: Table, notes: Ints, lines: Ints, names: Sequence[Note]) -> Ite
         names: the codes and columns.
     """
     for bit, (code, column) in enumerate(names):
-        at = lines[(notes >> bit) & 1 == 1] if column else ()
-        if len(at):
-            words = {**_words(table, Repair(code, column, _mask(at[:0], 0))), "why": "as when it was first read"}
+        at = lines[(notes >> bit) & 1 == 1]
+        if len(at) and column:
+            words = {**_words(table, code, column), "why": "as when it was first read"}
             told = table.told(column)
             yield findings.batch(code, file=table.file, column=told, lines=[int(at.min())], stands_for=len(at), **words)
 

@@ -45,7 +45,9 @@ def decide(
 def _unsupported(version: str) -> Iterator[Batch]:
     if version not in VERSIONS:
         shown = version if _VERSION.fullmatch(version) else "of an unknown version"
-        yield batch("unsupported-version", file=FILE, version=shown, known=f"{', '.join(VERSIONS[:-1])} and {VERSIONS[-1]}")
+        yield batch(
+            "unsupported-version", file=FILE, version=shown, known=f"{', '.join(VERSIONS[:-1])} and {VERSIONS[-1]}"
+        )
 
 
 def _without_manifest(names: Collection[str], headers: Headers) -> tuple[str | None, tuple[Batch, ...]]:

@@ -1,8 +1,8 @@
 """How the sender of a feed writes, as far as the feed says so. What it does not say is never guessed."""
 
 import re
-from collections.abc import Iterable, Iterator
 from codecs import getincrementaldecoder
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
