@@ -34,7 +34,7 @@ def test_valid() -> None:
     [
         (ORGS, ORG, {"sourcedId": ""}, "required-value"),
         (ORGS, ORG, {"sourcedId": "o 1"}, "invalid-guid"),
-        (ORGS, ORG, {"sourcedId": " "}, "invalid-guid"),
+        (ORGS, ORG, {"sourcedId": " "}, "required-value"),
         (ORGS, ORG, {"sourcedId": "\ufeffo-1"}, "invalid-guid"),
         (ORGS, ORG, {"sourcedId": "x" * 256}, "invalid-guid"),
         (ORGS, ORG, {"type": "pub"}, "invalid-enum"),
@@ -140,9 +140,17 @@ def test_strict_about_something_else() -> None:
 def test_gone() -> None:
     """A record marked tobedeleted is gone; one that is held back is not."""
     gone = {**ORG, **STATE, "status": "tobedeleted"}
-    new = validate_rows(ORGS, ORG | STATE, gone, {**gone, "name": ""}, mode=Mode.DELTA)
+    new = validate_rows(ORGS, ORG | STATE, gone, {**gone, "sourcedId": "o 1"}, mode=Mode.DELTA)
     assert (new.gone.tolist(), new.held.tolist()) == ([False, True, False], [False, False, True])
     assert new.valid.tolist() == [True, False, False]
+
+
+def test_id_is_enough_to_delete_by() -> None:
+    """A record that is to be deleted may lack or misstate everything else: it is gone, with a warning."""
+    new = validate_rows(ORGS, {**ORG, **STATE, "status": "tobedeleted", "name": "", "type": "pub"}, mode=Mode.DELTA)
+    assert (new.gone.tolist(), new.held.tolist()) == ([True], [False])
+    assert told(new.batches) == [("incomplete-deletion", "name", (2,)), ("incomplete-deletion", "type", (2,))]
+    assert {one.severity for one in new.batches} == {Severity.WARNING}
 
 
 def test_inactive_is_gone() -> None:

@@ -11,7 +11,7 @@ from ingestd.core.catalogue import CATALOGUE
 from ingestd.core.findings import FURTHER, ORDER
 from ingestd.core.model import Severity
 from ingestd.core.report.messages import Found, find_remedy, gist, name_group, name_ids
-from ingestd.core.report.words import Document, line_list, plural, sentence
+from ingestd.core.report.words import Document, line_list, plural
 
 Key = tuple[str, str | None, int | None]
 
