@@ -103,7 +103,7 @@ class _Parents:
         return self.roots[cause]
 
     def _above(self, cause: Cause) -> Cause | None:
-        """Return what the finding that is `cause` follows from: the one with its line, else any of its code and file."""
+        """Return what the finding that is `cause` follows from: one with its line, else any of its code and file."""
         place = (cause.code, cause.file)
         if place not in self.by_place:
             self.by_place[place] = self._lines(*place)

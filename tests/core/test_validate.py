@@ -121,8 +121,8 @@ def test_repairs_are_information() -> None:
     assert new.valid.all()
 
 
-@pytest.mark.parametrize("strict", [True, ["enum-case"]])
-def test_strict_repairs_hold_back(strict: bool | list[str]) -> None:
+@pytest.mark.parametrize("strict", [True, ("enum-case",)])
+def test_strict_repairs_hold_back(strict: bool | tuple[str, ...]) -> None:
     """A repair that is not allowed holds its records back, and tells each line."""
     records = [{**ORG, "sourcedId": f"o-{i}", "type": "SCHOOL" if i else "school"} for i in range(4)]
     new = validate_rows(ORGS, *records, strict=strict)
@@ -134,7 +134,7 @@ def test_strict_repairs_hold_back(strict: bool | list[str]) -> None:
 
 def test_strict_about_something_else() -> None:
     """Strictness names what it means."""
-    assert validate_rows(ORGS, {**ORG, "type": "SCHOOL"}, strict=["boolean-case"]).valid.all()
+    assert validate_rows(ORGS, {**ORG, "type": "SCHOOL"}, strict=("boolean-case",)).valid.all()
 
 
 def test_gone() -> None:
@@ -162,7 +162,7 @@ def test_inactive_is_gone() -> None:
 
 def test_inactive_refused() -> None:
     """Where that repair is not allowed the record is held back, and so not gone."""
-    new = validate_rows(ORGS, {**ORG, "status": "inactive"}, strict=["inactive-status"])
+    new = validate_rows(ORGS, {**ORG, "status": "inactive"}, strict=("inactive-status",))
     assert (new.gone.tolist(), new.held.tolist()) == ([False], [True])
 
 
