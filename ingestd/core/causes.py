@@ -67,7 +67,8 @@ def _by_file(batches: Iterable[Batch]) -> ByFile:
     """Return the first of them of each file, as a cause."""
     found: dict[str | None, Cause] = {}
     for one in batches:
-        found.setdefault(one.file, Cause(one.code, one.file, one.lines[0] if one.lines else None))
+        if one.file not in found:
+            found[one.file] = Cause(one.code, one.file, one.lines[0] if one.lines else None)
     return found
 
 
@@ -103,7 +104,7 @@ class _Parents:
         return self.roots[cause]
 
     def _above(self, cause: Cause) -> Cause | None:
-        """Return what the finding that is `cause` follows from: one with its line, else any of its code and file."""
+        """Return what the finding that is `cause` follows from: that with its line, else any of its code and file."""
         place = (cause.code, cause.file)
         if place not in self.by_place:
             self.by_place[place] = self._lines(*place)

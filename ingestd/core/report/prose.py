@@ -50,7 +50,7 @@ def _what_follows(group: Group, width: int) -> Iterator[str]:
     if group.follows:
         yield from wrap(f"{group.follows}:", width, "  ")
     for note in group.cascades[:_CASCADES]:
-        yield from wrap(sentence(note.message), width, "    ", 6)
+        yield from wrap(f"{note.code}: {sentence(note.message)}", width, "    ", 6)
         if note.ids:
             yield from wrap(note.ids, width, "      ")
         counted = f": {number(note.count)}" if len(group.cascades) > 1 else ""
