@@ -15,7 +15,7 @@ from ingestd import log
 from ingestd.cli import main
 from ingestd.config import describe
 from ingestd.config.settings import FILES
-from ingestd.core.findings import CATALOGUE
+from ingestd.core.catalogue import BREACHES, GROUPS, Entry, fill
 from ingestd.core.state import STEPS, State
 
 TOP = "ingestd"
@@ -35,12 +35,16 @@ def settings() -> str:
 
 
 def findings() -> str:
-    """Return a table of all findings in the order of the catalogue, which is that of the stages."""
-    rows = (
-        (_code(code), f"{one.severity}{', repair' if one.repair else ''}", _text(one.message), _text(one.remedy))
-        for code, one in CATALOGUE.items()
-    )
-    return _table(("code", "severity", "what it says", "what to do"), rows)
+    """Return a table of findings for each group of the catalogue, in the order of the stages."""
+    columns = ("code", "severity", "what it says", "what to do")
+    tables = (_table(columns, map(_finding, entries.items())) for entries in GROUPS.values())
+    return "\n\n".join(f"**{name}**\n\n{table}" for name, table in zip(GROUPS, tables, strict=True))
+
+
+def breaches() -> str:
+    """Return a table of all breaches."""
+    rows = ((_code(code), _text(one.title), _text(one.cause), _text(one.remedy)) for code, one in BREACHES.items())
+    return _table(("code", "what it is", "why", "what to do"), rows)
 
 
 def commands() -> str:
@@ -73,6 +77,12 @@ def modules() -> str:
     root = Path(inspect.getfile(log)).parent.parent
     layers = (_layer(root, root / folder, "**/*.py") for folder in (*(f"{TOP}/{name}" for name in LAYERS), LEAF))
     return "\n\n".join((_layer(root, root / TOP, "*.py"), *layers))
+
+
+def _finding(found: tuple[str, Entry]) -> Sequence[str]:
+    code, one = found
+    severity = f"{one.severity}, switchable" if one.switchable else str(one.severity)
+    return _code(code), severity, _text(fill(one.message)), _text(fill(one.remedy))
 
 
 def _settings_of(file: str) -> str:

@@ -9,10 +9,10 @@ from functools import cache
 from types import MappingProxyType
 
 from schemas import v1p0, v1p1, v1p2
-from schemas.rules import Rule
+from schemas.rules import Mark, Rule
 from schemas.table import Column, Shape, Table, shape_of, table_of
 
-__all__ = ["NAMES", "VERSIONS", "Column", "Rule", "Shape", "Table", "load", "shapes"]
+__all__ = ["NAMES", "VERSIONS", "Column", "Mark", "Rule", "Shape", "Table", "load", "shapes"]
 
 _BINDINGS = MappingProxyType({"1.0": v1p0, "1.1": v1p1, "1.2": v1p2})
 

@@ -30,6 +30,31 @@ class Rule:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A fact about a record that rules across records ask for, long after its cells were read.
+
+    `holds` takes a frame of the table and returns an Arrow array of booleans.
+    """
+
+    name: str
+    holds: Callable[[pd.DataFrame], Any]
+
+
+PRIMARY = "primary"
+"""The mark of a class's primary teacher in enrollments, and of a user's primary role in roles."""
+
+
+def primary_teacher() -> Mark:
+    """Return the mark of a class's primary teacher."""
+    return Mark(PRIMARY, lambda frame: pc.and_(_is(frame, "primary", "true"), _is(frame, "role", "teacher")))
+
+
+def primary_role() -> Mark:
+    """Return the mark of a user's primary role in an org."""
+    return Mark(PRIMARY, lambda frame: _is(frame, "roleType", "primary"))
+
+
 def in_order(begin: str, end: str) -> Rule:
     """Return the rule that one date comes after another; the end is excluded, so the same day is none at all (3)."""
 
@@ -61,7 +86,7 @@ def for_teachers_alone() -> Rule:
     def breaks(frame: pd.DataFrame) -> Any:
         role = _cells(frame, "role")
         others = pc.and_(pc.not_equal(role, "teacher"), pc.not_equal(role, ""))
-        return pc.and_(pc.equal(_cells(frame, "primary"), "true"), others)
+        return pc.and_(_is(frame, "primary", "true"), others)
 
     return Rule("primary-not-teacher", "primary", breaks)
 
@@ -71,9 +96,13 @@ def case_by_urn() -> Rule:
 
     def breaks(frame: pd.DataFrame) -> Any:
         is_urn = pc.match_substring_regex(_cells(frame, "learningObjectiveId"), URN)
-        return pc.and_(pc.equal(_cells(frame, "source"), "case"), pc.invert(is_urn))
+        return pc.and_(_is(frame, "source", "case"), pc.invert(is_urn))
 
     return Rule("not-a-case-uri", "learningObjectiveId", breaks)
+
+
+def _is(frame: pd.DataFrame, name: str, value: str) -> Any:
+    return pc.equal(_cells(frame, name), value)
 
 
 def _cells(frame: pd.DataFrame, name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pandera.pandas import DataFrameModel, DataFrameSchema
 
-from schemas.rules import Rule
+from schemas.rules import Mark, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class Shape:
 class Table(Shape):
     """One file of a binding. Its frames are checked by `schema.validate(frame, lazy=True)`, and by each of `rules`.
 
-    A frame must have all columns; others (`metadata.*`) are let be. `needs` are tables without which a bulk file of
+    A frame must have all columns; others (`metadata.*`) are let be. `marks` are what rules across records ask of each
+    one. `needs` are tables without which a bulk file of
     this one says too little, though no column of it refers to them.
     """
 
@@ -87,7 +88,13 @@ class Table(Shape):
     schema: DataFrameSchema
     model: type[DataFrameModel]
     rules: tuple[Rule, ...]
+    marks: tuple[Mark, ...]
     needs: tuple[str, ...]
+
+    @property
+    def knows_modes(self) -> bool:
+        """Return whether files are bulk or delta, and status and dateLastModified blank in the one; not so in 1.0."""
+        return self.version != "1.0"
 
 
 def table_of(name: str, version: str, model: type[DataFrameModel]) -> Table:
@@ -95,7 +102,8 @@ def table_of(name: str, version: str, model: type[DataFrameModel]) -> Table:
     schema = model.to_schema()
     columns = tuple(_column(name, part.metadata) for name, part in schema.columns.items())
     facts: Mapping[str, Any] = model.Config.metadata or {}
-    return Table(name, columns, version, schema, model, facts.get("rules", ()), facts.get("needs", ()))
+    found = {name: facts.get(name, ()) for name in ("rules", "marks", "needs")}
+    return Table(name, columns, version, schema, model, **found)
 
 
 def _column(name: str, facts: Mapping[str, Any]) -> Column:

@@ -12,7 +12,7 @@ import pytest
 from ingestd import docs, log
 from ingestd.cli import main
 from ingestd.config import describe
-from ingestd.core.findings import CATALOGUE
+from ingestd.core.catalogue import BREACHES, CATALOGUE
 from ingestd.core.state import State
 
 ROOT = Path(__file__).parent.parent
@@ -57,12 +57,13 @@ def test_the_generated_parts_are_current() -> None:
         paths(main),
         {one.key for one in describe()},
         set(CATALOGUE),
+        set(BREACHES),
         set(log.EVENTS),
     ],
-    ids=["commands", "settings", "findings", "events"],
+    ids=["commands", "settings", "findings", "breaches", "events"],
 )
 def test_nothing_is_left_out(words: set[str]) -> None:
-    """Every command, setting, finding and event has a row of README's tables."""
+    """Every command, setting, finding, breach and event has a row of README's tables."""
     assert {word for word in words if f"| `{word}` |" not in README} == set()
 
 

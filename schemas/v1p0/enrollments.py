@@ -3,7 +3,7 @@
 from pandera.pandas import DataFrameModel
 
 from schemas.fields import boolean, datetime_, guid, one_of, ref
-from schemas.rules import for_teachers_alone
+from schemas.rules import for_teachers_alone, primary_teacher
 from schemas.v1p0.record import STATES
 
 
@@ -22,4 +22,4 @@ class Enrollments(DataFrameModel):
     class Config:
         """What is true of its cells together."""
 
-        metadata = {"rules": (for_teachers_alone(),)}
+        metadata = {"rules": (for_teachers_alone(),), "marks": (primary_teacher(),)}

@@ -1,7 +1,7 @@
 """enrollments.csv: who is in which class, and in what role."""
 
 from schemas.fields import boolean, date, one_of, ref
-from schemas.rules import for_teachers_alone, in_order
+from schemas.rules import for_teachers_alone, in_order, primary_teacher
 from schemas.v1p1.record import Record
 
 
@@ -19,4 +19,7 @@ class Enrollments(Record):
     class Config:
         """What is true of its cells together."""
 
-        metadata = {"rules": (for_teachers_alone(), in_order("beginDate", "endDate"))}
+        metadata = {
+            "rules": (for_teachers_alone(), in_order("beginDate", "endDate")),
+            "marks": (primary_teacher(),),
+        }

@@ -1,7 +1,7 @@
 """roles.csv: what a user is in an org."""
 
 from schemas.fields import date, one_of, ref
-from schemas.rules import in_order
+from schemas.rules import in_order, primary_role
 from schemas.v1p1.record import Record
 
 
@@ -24,4 +24,4 @@ class Roles(Record):
     class Config:
         """What is true of its cells together."""
 
-        metadata = {"rules": (in_order("beginDate", "endDate"),)}
+        metadata = {"rules": (in_order("beginDate", "endDate"),), "marks": (primary_role(),)}

@@ -153,8 +153,9 @@ def test_default_values_of_planned_settings_are_accepted(tmp_path: Path) -> None
 
 
 def test_strict_codes(tmp_path: Path) -> None:
-    """`strict` may name the repairs that are refused."""
-    assert only_feed(tmp_path, '[repairs]\nstrict = ["byte-order-mark"]').repairs.strict == ("byte-order-mark",)
+    """`strict` may name the codes that are refused, be they of repairs or of warnings."""
+    codes = ("byte-order-mark", "primary-not-teacher")
+    assert only_feed(tmp_path, f"[repairs]\nstrict = {list(codes)}").repairs.strict == codes
 
 
 def test_a_sink_from_elsewhere_is_opened_with_its_options(tmp_path: Path) -> None:

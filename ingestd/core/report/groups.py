@@ -143,7 +143,7 @@ def _root_code(cause: Key, causes: Mapping[Key, Key | None]) -> str:
 def _group(code: str, own: Sequence[Found], following: Sequence[Found]) -> Group:
     severity = min((Severity(f["severity"]) for f in chain(own, following)), key=ORDER.index)
     entry, notes = CATALOGUE.get(code), _notes(own)
-    word = "Noted" if severity is Severity.INFO and not (entry and entry.repair) else _WORDS[severity]
+    word = "Noted" if severity is Severity.INFO and not (entry and entry.switchable) else _WORDS[severity]
     title = sentence(notes[0].message) if len(notes) == 1 else name_group(code)
     remedy = find_remedy(code, (f["message"] for f in own))
     return Group(code, severity, word, title, remedy, sum(note.count for note in notes), notes, _notes(following))
