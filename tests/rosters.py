@@ -1,8 +1,8 @@
 """Small whole rosters of any version, made out of the table of the bindings: nothing is wrong with them.
 
 A row is a record's cells by the names that the file's header has for them. Of each table there are at least two
-records, `orgs-1` and `orgs-2`; all columns are filled but status, date and password, and every reference is to such a
-record. Where a reference asks for a type, it is to a record that is named by it: `orgs-school`.
+records, `orgs-1` and `orgs-2`; all columns are filled but status, date, password and a user's primary org, and every
+reference is to such a record. Where a reference asks for a type, it is to a record that is named by it: `orgs-school`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ STATE = {"status": "active", "dateLastModified": "2026-08-20T18:25:43.511Z"}
 """What a delta must tell of each record."""
 
 OF_TYPE: Mapping[str, tuple[str, ...]] = {
-    "string": ("Fern", "Ørn, \"the\" 2nd"),
+    "string": ("Fern", 'Ørn, "the" 2nd'),
     "string_list": ("Art", "Art,Music"),
     "id": ("v-1",),
     "date": ("2026-08-20", "2024-02-29"),
@@ -45,6 +45,9 @@ OF_NAME: Mapping[str, tuple[str, ...]] = {
 """Valid values of columns that ask for more than their data type does."""
 USUAL = {"role": "teacher", "roleType": "secondary"}
 """The words of those columns in which another word would ask something of other columns or records."""
+
+
+LEFT_BLANK = frozenset({"sourcedId", "status", "dateLastModified", "password", "primaryOrgSourcedId"})
 
 
 def demanded(version: str, table: str) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ def sound(file: BindingFile, sourced_id: str, **cells: str) -> Row:
 
 
 def _is_left_blank(file: BindingFile, column: BindingColumn) -> bool:
-    return column.name in {"sourcedId", "status", "dateLastModified", "password"} or column.refers == file.name
+    return column.name in LEFT_BLANK or column.refers == file.name
 
 
 def record_id(file: BindingFile, name: str | int) -> str:
@@ -99,7 +102,7 @@ def roster(version: str, tables: Sequence[str] | None = None) -> Roster:
 
 
 def completed(version: str, given: Roster) -> Roster:
-    """Return the roster with what its records ask of others: users for demographics, roles for users (1.2)."""
+    """Return the roster with what its records ask of others: users for demographics, roles in the primary org (1.2)."""
     files, made = BINDING[version], {name: list(rows) for name, rows in given.items()}
     if "demographics" in made:
         key = files["demographics"].header[0]
@@ -107,10 +110,9 @@ def completed(version: str, given: Roster) -> Roster:
         missing = dict.fromkeys(row[key] for row in made["demographics"] if row[key].startswith("users-"))
         made["users"] += [sound(files["users"], one) for one in missing if one not in known]
     if "roles" in made:
-        users = {row["sourcedId"]: row for row in made["users"] if row["primaryOrgSourcedId"] and row["sourcedId"]}
-        others = {"userProfileSourcedId": ""}
+        users = [row["sourcedId"] for row in made["users"] if row["primaryOrgSourcedId"]]
         made["roles"] += [
-            sound(files["roles"], f"roles-of-{one}", userSourcedId=one, **others) for one in users if one != "users-1"
+            sound(files["roles"], f"roles-of-{one}", userSourcedId=one, userProfileSourcedId="") for one in users
         ]
     return made
 
@@ -159,5 +161,3 @@ def packed(files: Mapping[str, bytes]) -> Package:
 
     members = {file: Member(file, len(content)) for file, content in files.items()}
     return Package(members, tuple(files), (), stream, ExitStack())
-
-
