@@ -225,14 +225,17 @@ NEEDS = [(file, need) for file in FILES for need in file.needs]
 @every_file
 def test_a_file_and_what_it_needs_is_a_whole_set(file: BindingFile) -> None:
     """Nothing is wrong with a bulk set of a file, those that it needs, and theirs, if it refers to no others."""
-    tables = set_with(file, optional=False)
-    rows = {
-        name: [_without(BINDING[file.version][name], row, tables) for row in rows]
-        for name, rows in roster(file.version, tables).items()
-    }
-    examined = take(file.version, rows)
+    examined, counts = _whole_set(file.version, set_with(file, optional=False))
     assert examined.batches == ()
-    assert {name: one.count.valid for name, one in examined.settled.items()} == {n: len(r) for n, r in rows.items()}
+    assert {name: one.count.valid for name, one in examined.settled.items()} == counts
+
+
+@cache
+def _whole_set(version: str, tables: tuple[str, ...]) -> tuple[Examined, dict[str, int]]:
+    """Return what came of a set of these files alone, which is that of several files, and how many records each has."""
+    made = roster(version, tables)
+    made = {name: [_without(BINDING[version][name], row, tables) for row in rows] for name, rows in made.items()}
+    return take(version, made), {name: len(rows) for name, rows in made.items()}
 
 
 def _without(file: BindingFile, row: Mapping[str, str], tables: tuple[str, ...]) -> dict[str, str]:
