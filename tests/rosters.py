@@ -96,7 +96,7 @@ def roster(version: str, tables: Sequence[str] | None = None) -> Roster:
     """Return records of these tables, or of all, in the order of the bindings' table."""
     files = [file for name, file in BINDING[version].items() if tables is None or name in tables]
     return {
-        file.name: [sound(file, record_id(file, name)) for name in (1, 2, *demanded(version, file.name))]
+        file.name: [sound(file, record_id(file, name)) for name in ("1", "2", *demanded(version, file.name))]
         for file in files
     }
 
