@@ -12,7 +12,7 @@ from schemas import v1p0, v1p1, v1p2
 from schemas.rules import Mark, Rule
 from schemas.table import Column, Shape, Table, shape_of, table_of
 
-__all__ = ["NAMES", "VERSIONS", "Column", "Mark", "Rule", "Shape", "Table", "load", "shapes"]
+__all__ = ["NAMES", "ROSTERING", "VERSIONS", "Column", "Mark", "Rule", "Shape", "Table", "load", "shapes"]
 
 _BINDINGS = MappingProxyType({"1.0": v1p0, "1.1": v1p1, "1.2": v1p2})
 
@@ -23,6 +23,11 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {version: tuple(binding.MODELS) for version, binding in _BINDINGS.items()}
 )
 """Per version the names of its tables, so ordered that a table comes after those it refers to."""
+
+ROSTERING = frozenset(
+    {"academicSessions", "classes", "courses", "demographics", "enrollments", "orgs", "roles", "userProfiles", "users"}
+)
+"""The tables that make a roster; the others are resources and gradebook."""
 
 
 @cache

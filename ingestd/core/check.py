@@ -13,7 +13,7 @@ from ingestd.core.findings import batch
 from ingestd.core.manifest import FILE
 from ingestd.core.model import Batch, Breach, Manifest, Mode, Severity
 from ingestd.core.version import FIRST
-from schemas import NAMES, VERSIONS
+from schemas import NAMES, ROSTERING, VERSIONS
 
 _SPARED = ("demographics",)
 """What 1.0 has always, and nobody needs: its lack is told and no more."""
@@ -165,8 +165,9 @@ def _told_wanted(names: Sequence[str], verb: str) -> str:
 
 
 def _told(missing: Mapping[str, Sequence[str]], version: str, demands: Demands) -> Iterator[Batch]:
-    """Make the findings: a warning for what the feed may do without."""
-    spared = {*demands.allow_missing, *(_SPARED if version == FIRST else ())} - set(demands.required)
+    """Make the findings: a warning for what the feed, or a roster, may do without."""
+    spared = {*demands.allow_missing, *(_SPARED if version == FIRST else ()), *(missing.keys() - ROSTERING)}
+    spared -= set(demands.required)
     for table, reasons in missing.items():
         file = f"{table}.csv"
         severity = Severity.WARNING if table in spared else None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import chain, islice
 
 from ingestd.core.catalogue import CATALOGUE, Entry
+from ingestd.core.causes import trace
 from ingestd.core.model import Batch, Cause, Finding, Severity
 
 __all__ = [
@@ -71,9 +72,10 @@ def list_findings(batches: Iterable[Batch], cap: int = CAP) -> tuple[Finding, ..
     """Return the findings to show: gravest first, root causes before what follows, at most `cap` per code and file.
 
     The counts add up to the truth: what is beyond the cap is the last finding of its code, and carries the rest.
+    A finding that follows from another names its root cause.
     """
     groups: dict[tuple[str, str | None], list[Batch]] = {}
-    for one in batches:
+    for one in trace(batches):
         groups.setdefault((one.code, one.file), []).append(one)
     shown = [finding for group in groups.values() for finding in _capped(group, cap)]
     return tuple(sorted(shown, key=lambda f: (ORDER.index(f.severity), f.caused_by is not None)))
@@ -85,7 +87,17 @@ def _capped(group: Sequence[Batch], cap: int) -> list[Finding]:
         return each
     kept, next_one = each[: cap - 1], each[cap - 1]
     rest = sum(one.count for one in group) - sum(finding.count for finding in kept)
-    return [*kept, replace(next_one, message=next_one.message + FURTHER, count=rest)]
+    return [*kept, replace(next_one, message=next_one.message + FURTHER, count=rest, caused_by=_shared(group))]
+
+
+def _shared(group: Iterable[Batch]) -> Cause | None:
+    """Return the cause of a whole group, as far as it is one: without its line or file where those differ."""
+    first, *others = {one.caused_by for one in group}
+    if not others or first is None:
+        return first
+    if any(one is None or one.code != first.code for one in others):
+        return None
+    return Cause(first.code, first.file if {one.file for one in others if one} == {first.file} else None)
 
 
 def _each(one: Batch) -> Iterator[Finding]:

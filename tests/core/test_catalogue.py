@@ -40,8 +40,9 @@ def test_nothing_is_left_unsaid(code: str) -> None:
     """Every field of every entry has text, in plain ASCII, without a blank too many."""
     said = texts(EVERY[code])
     assert {"title", "cause", "remedy"} <= set(said)
-    for text in said.values():
-        assert ENGLISH.fullmatch(text)
+    for name, text in said.items():
+        assert text or name == "together"
+        assert not text or ENGLISH.fullmatch(text)
         assert text == " ".join(text.split())
 
 
@@ -97,6 +98,12 @@ def test_words_are_plain(code: str) -> None:
     for template in (CATALOGUE[code].message, CATALOGUE[code].remedy):
         assert all(not spec and not conversion for _, word, spec, conversion in Formatter().parse(template) if word)
     assert set(words_of(CATALOGUE[code].remedy)) <= set(words_of(CATALOGUE[code].message))
+
+
+@pytest.mark.parametrize("code", [code for code, entry in CATALOGUE.items() if entry.together])
+def test_what_is_said_of_many_ids_names_none(code: str) -> None:
+    """It has the words of the message but for the id and its count."""
+    assert set(words_of(CATALOGUE[code].together)) == set(words_of(CATALOGUE[code].message)) - {"id", "count"}
 
 
 @pytest.mark.parametrize("code", CATALOGUE)

@@ -15,8 +15,9 @@ from reading_files import ORGS, SEED, frame_of, in_pieces, live_of, scan_bytes
 from ingestd.core.columns import TEXT
 from ingestd.core.gate import gate
 from ingestd.core.hashing import hash_bytes, hash_ids, hash_rows
+from ingestd.core.header import understand_header
 from ingestd.core.model import Mode
-from ingestd.core.read import read, understand_header
+from ingestd.core.read import read
 from ingestd.core.records import split
 from ingestd.core.repair import repair
 from ingestd.core.scan import BLANK, Live, scan

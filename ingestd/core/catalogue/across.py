@@ -25,6 +25,7 @@ ENTRIES = {
         severity=Severity.ERROR,
         title="A reference that leads nowhere",
         message="{file} refers in {count} of its records to {id}, which {target} does not have",
+        together="{file} refers to records that {target} does not have",
         cause="The record was filtered out of its own file (a school that is not shared, a term that has ended, a user "
         "without a login), or ids lose their leading zeros in one of the two files.",
         remedy="Send the missing record, or leave out what refers to it.",
@@ -35,6 +36,7 @@ ENTRIES = {
         title="An optional reference to nothing",
         message="{file} refers in {count} of its records to {id}, which {target} does not have; "
         "the reference was left out",
+        together="{file} refers to records that {target} does not have; the references were left out",
         cause="The record was filtered out of its own file: a parent org above the district, a guardian who is not "
         "shared, a course of another year.",
         remedy="Send it, or leave it blank.",
@@ -44,6 +46,7 @@ ENTRIES = {
         severity=Severity.ERROR,
         title="A reference to what is held back",
         message="{file} refers in {count} of its records to {id} of {target}, which was held back",
+        together="{file} refers to records of {target} that were held back",
         cause="The record that is referred to has an error of its own, and what hangs on it waits with it.",
         remedy="Mend the cause first.",
         source="ingestd",

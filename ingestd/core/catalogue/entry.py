@@ -12,7 +12,7 @@ class Entry:
     `title` names it in a few words, `message` says what is so at some place, `cause` why that happens, `remedy` what
     to do, for whoever can do it. `source` is where the rule comes from. Message and remedy may have words in braces
     (`WORDS`); braces that are meant are doubled. `switchable`: strictness turns it into an error (law 8), be it a
-    warning or, as information, a repair.
+    warning or, as information, a repair. `together` is what is said of many ids at once, where the message names one.
     """
 
     severity: Severity
@@ -22,6 +22,7 @@ class Entry:
     remedy: str
     source: str
     switchable: bool = False
+    together: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

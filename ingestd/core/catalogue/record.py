@@ -33,7 +33,7 @@ ENTRIES = {
     ),
     "line-break-in-field": Entry(
         severity=Severity.ERROR,
-        title="A line break in a value",
+        title="A value of several lines",
         message="a value has a line break in it",
         cause="Two lines were typed into one field of the source system, or a quote that was never closed has "
         "swallowed the lines below.",
@@ -42,7 +42,7 @@ ENTRIES = {
     ),
     "misplaced-quote": Entry(
         severity=Severity.ERROR,
-        title="A quote inside a value",
+        title="Quotes that are not doubled",
         message="a quote stands inside a value",
         cause="The exporter writes the quotes of nicknames and titles as they are, without doubling them.",
         remedy="Quote the whole value and double its quotes.",
@@ -67,7 +67,7 @@ ENTRIES = {
     ),
     "unidentified-record": Entry(
         severity=Severity.WARNING,
-        title="Nobody knows whose line it is",
+        title="A line of an unknown record",
         message="a line cannot be read so far that its sourcedId is known, so nothing is removed from this file",
         cause="A line is damaged from its beginning, or runs into the next. Whoever it was is not absent, so all who "
         "are missing from the file are kept.",

@@ -61,7 +61,7 @@ ENTRIES = {
     ),
     "blank-cell": Entry(
         severity=Severity.INFO,
-        title="A value of blanks",
+        title="A value of nothing but blanks",
         message="a value of nothing but blanks was read as blank",
         cause="The field has a fixed width in the source system, or somebody typed a blank to get past it.",
         remedy="Write nothing at all between the commas.",
@@ -79,7 +79,7 @@ ENTRIES = {
     ),
     "list-blanks": Entry(
         severity=Severity.INFO,
-        title="Blanks around items of a list",
+        title="Blanks behind the commas of a list",
         message="blanks around the items of a list were removed",
         cause="The exporter puts a blank behind each comma, as one writes.",
         remedy="Separate items by a comma alone.",

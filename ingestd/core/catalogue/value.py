@@ -15,10 +15,10 @@ ENTRIES = {
     ),
     "invalid-guid": Entry(
         severity=Severity.ERROR,
-        title="An id of other characters",
+        title="An id with forbidden characters",
         message="the id has characters other than letters, digits and . - _ / @, or is too long",
         cause="The exporter makes ids of names or of several fields, and blanks, accents or separators get in.",
-        remedy="Use a plainer id, of at most 255 characters, and keep it the same for ever.",
+        remedy="Use a plainer id, of at most 255 characters, and never change it.",
         source="CSV Binding 1.2, section 3",
     ),
     "invalid-enum": Entry(

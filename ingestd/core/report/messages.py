@@ -13,15 +13,6 @@ from ingestd.core.report.words import NBSP
 Found = Mapping[str, Any]
 """A finding, as a document lists it."""
 
-_TOGETHER = {
-    "dangling-reference": "{file} refers to records that {target} does not have",
-    "dangling-optional-reference": "{file} refers to records that {target} does not have; the references were left out",
-    "reference-to-held-back": "{file} refers to records of {target} that were held back",
-}
-"""What is said of many ids at once, by code; the catalogue's messages name one."""
-ABOUT_IDS = frozenset(_TOGETHER)
-"""Codes whose findings name an id that something refers to."""
-
 
 def read_message(code: str, message: str) -> dict[str, str]:
     """Return the words with which a message of the catalogue was filled; empty if it is not the catalogue's."""
@@ -50,7 +41,7 @@ def gist(finding: Found) -> str:
     """Return what a finding says, without its id if it names one."""
     code, message = finding["code"], finding["message"].removesuffix(FURTHER)
     words = read_message(code, message)
-    return _TOGETHER[code].format(**words) if words and code in ABOUT_IDS else str(message)
+    return fill(CATALOGUE[code].together, words) if words and CATALOGUE[code].together else str(message)
 
 
 def name_ids(findings: Sequence[Found], most: int = 6) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestd.core.causes import trace
 from ingestd.core.findings import ORDER
 from ingestd.core.model import Batch
 from ingestd.core.report.messages import find_remedy
@@ -17,7 +18,7 @@ def findings_rows(batches: Iterable[Batch]) -> pa.Table:
 
     The counts of a batch's rows add up to the batch's: the first row carries what has no line of its own.
     """
-    kept = sorted(batches, key=lambda one: ORDER.index(one.severity))
+    kept = sorted(trace(batches), key=lambda one: ORDER.index(one.severity))
     sizes = np.array([max(1, len(one.lines)) for one in kept], dtype=np.int64)
     counts = np.ones(sizes.sum(), dtype=np.int64)
     counts[np.cumsum(sizes) - sizes] = [max(0, one.count - size + 1) for one, size in zip(kept, sizes, strict=True)]
