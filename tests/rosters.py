@@ -5,13 +5,11 @@ records, `orgs-1` and `orgs-2`; all columns are filled but status, date, passwor
 reference is to such a record. Where a reference asks for a type, it is to a record that is named by it: `orgs-school`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 
 from binding import BINDING, BindingColumn, BindingFile
 
 from ingestd.core.model import Mode
-from ingestd.unpack import Member, Package
 
 Row = dict[str, str]
 Roster = dict[str, list[Row]]
@@ -151,13 +149,3 @@ def files_of(version: str, given: Roster, mode: Mode = Mode.BULK) -> dict[str, b
     """Return the files of a drop by name; before 1.1 there was no manifest."""
     files = {f"{name}.csv": csv_of(BINDING[version][name].header, rows) for name, rows in given.items()}
     return files if version == "1.0" else {"manifest.csv": manifest_of(version, dict.fromkeys(given, mode)), **files}
-
-
-def packed(files: Mapping[str, bytes]) -> Package:
-    """Return a package that lies in memory."""
-
-    def stream(file: str, chunk: int) -> Iterator[bytes]:
-        return (files[file][at : at + chunk] for at in range(0, len(files[file]), chunk))
-
-    members = {file: Member(file, len(content)) for file, content in files.items()}
-    return Package(members, tuple(files), (), stream, ExitStack())

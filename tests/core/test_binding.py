@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from binding import BINDING, FILES, BindingColumn, BindingFile, Need
 from binding_cases import CASES, SETS, Case, Fate, Told, cases_of, drop_of, known_before
-from rosters import Roster, files_of, manifest_of, packed, roster, set_with
+from roster_world import SEED, World, packed
+from rosters import Roster, files_of, manifest_of, roster, set_with
 
 from ingestd.core.check import Demands
 from ingestd.core.check import check as check_set
@@ -21,17 +22,14 @@ from ingestd.core.header import understand_header
 from ingestd.core.manifest import parse
 from ingestd.core.model import Batch, Manifest, Mode, Severity
 from ingestd.core.validate import Candidates
-from ingestd.examine import Examined, NoPast, Past, Terms, examine
+from ingestd.examine import Examined, NoPast, Terms, examine
 from ingestd.stages import Stages
-from ingestd.store import Store
-from schemas import load, shapes
-
-SEED = 7
+from schemas import load
 
 
-def take(version: str, given: Roster, mode: Mode = Mode.BULK, past: Past | None = None) -> Examined:
-    """Hold a drop of these records against the past."""
-    return examine(packed(files_of(version, given, mode)), past or NoPast(), Terms(required=(), seed=SEED), Stages())
+def take(version: str, given: Roster) -> Examined:
+    """Look at a bulk set without a past."""
+    return examine(packed(files_of(version, given)), NoPast(), Terms(required=(), seed=SEED), Stages())
 
 
 def told_by_line(batches: Iterable[Batch]) -> dict[int | None, set[Told]]:
@@ -79,14 +77,15 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
 
     Deltas go to a feed that knows a roster.
     """
-    stores: list[Store] = []
+    feeds: list[World] = []
 
     @cache
     def drop(version: str, mode: Mode) -> tuple[Examined, dict[str, int]]:
         made, first = drop_of(version, mode)
-        if mode is Mode.DELTA:
-            stores.append(_store(tmp_path_factory.mktemp(f"feed-{version}"), version))
-        return take(version, made, mode, stores[-1].snapshot if mode is Mode.DELTA else None), first
+        if mode is Mode.BULK:
+            return take(version, made), first
+        feeds.append(_feed(tmp_path_factory.mktemp(f"feed-{version}"), version))
+        return feeds[-1].hold_against(packed(files_of(version, made, mode))), first
 
     @cache
     def answer(file: BindingFile, mode: Mode) -> Answer:
@@ -95,19 +94,17 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         return Answer(told_by_line(batches), batches, examined.settled[file.name].new, first[file.name])
 
     yield answer
-    for store in stores:
-        store.close()
+    for feed in feeds:
+        feed.store.close()
 
 
-def _store(folder: Path, version: str) -> Store:
-    """Return the store of a feed that has taken a roster."""
-    store = Store(folder, "springfield", shapes())
-    examined = take(version, known_before(version), past=store.snapshot)
+def _feed(folder: Path, version: str) -> World:
+    """Return a feed that has taken a roster."""
+    world = World(folder)
+    examined = world.hold_against(packed(files_of(version, known_before(version))))
     assert not examined.batches
-    with store.transaction():
-        store.snapshot.commit(examined.settled, 1)
-    store.snapshot.publish()
-    return store
+    world.commit(examined)
+    return world
 
 
 def of_kind(*kinds: str) -> pytest.MarkDecorator:
@@ -219,6 +216,8 @@ def _id(file: BindingFile) -> str:
 
 
 every_file = pytest.mark.parametrize("file", FILES, ids=_id)
+ROSTER = {*BINDING["1.0"], "roles"} - {"demographics"}
+"""The files without which there is no roster (1.2, appendix A)."""
 NEEDS = [(file, need) for file in FILES for need in file.needs]
 
 
@@ -245,7 +244,7 @@ def _without(file: BindingFile, row: Mapping[str, str], tables: tuple[str, ...])
 
 @pytest.mark.parametrize(("file", "need"), NEEDS, ids=lambda one: one if isinstance(one, str) else _id(one))
 def test_a_file_that_is_needed_is_missed(file: BindingFile, need: str) -> None:
-    """A bulk set without a file that another one needs is refused; of the demographics of 1.0 it is told."""
+    """A roster without a file that another one needs is refused; of resources, grades and demographics it is told."""
     tables = [name for name in set_with(file) if name != need]
     manifest = Manifest(
         file.version, {name: Mode.BULK if name in tables else Mode.ABSENT for name in BINDING[file.version]}
@@ -257,7 +256,7 @@ def test_a_file_that_is_needed_is_missed(file: BindingFile, need: str) -> None:
         tables=load(file.version),
         demands=Demands(),
     )
-    severity = Severity.WARNING if need == "demographics" else Severity.CATASTROPHIC
+    severity = Severity.CATASTROPHIC if need in ROSTER else Severity.WARNING
     assert ("missing-file", severity, f"{need}.csv") in [(one.code, one.severity, one.file) for one in found.batches]
 
 
