@@ -148,6 +148,11 @@ def package(tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | Non
     for name, rows in tables.items():
         more = [column for one in rows if not isinstance(one, str) for column in one if column.startswith("metadata.")]
         files[f"{name}.csv"] = csv(TABLES[name], rows, list(dict.fromkeys(more)))
+    return packed(files)
+
+
+def packed(files: Mapping[str, bytes]) -> Package:
+    """Return a package of these files."""
 
     def stream(file: str, chunk: int) -> Iterator[bytes]:
         return (files[file][at : at + chunk] for at in range(0, len(files[file]), chunk))
@@ -173,8 +178,12 @@ class World:
 
     def examine(self, tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None) -> Examined:
         """Hold a drop against the snapshot."""
-        terms = Terms(required=(), allow_missing=tuple(TABLES), seed=self.store.seed)
-        return examine(package(tables, modes), self.snapshot, terms, Stages())
+        return self.hold_against(package(tables, modes))
+
+    def hold_against(self, drop: Package) -> Examined:
+        """Hold a package against the snapshot; any table may be missing from it."""
+        terms = Terms(required=(), allow_missing=tuple(shapes()), seed=self.store.seed)
+        return examine(drop, self.snapshot, terms, Stages())
 
     def commit(self, examined: Examined, *, publish: bool = True) -> None:
         """Take what was examined into the snapshot, unless it was rejected."""
