@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ingestd.core import findings
 from ingestd.core.columns import arrow
@@ -48,11 +49,22 @@ class Whole:
         """Return the hashes of the records' ids."""
         return np.concatenate([self.live.id[self.positions], self.new.id[self.rows]])
 
-    def targets(self, column: str) -> Hashes:
-        """Return the hashes of the ids to which a column that is no list refers; 0 for none."""
+    def __len__(self) -> int:
+        return len(self.positions) + len(self.rows)
+
+    def targets(self, column: str, chosen: Ints | None = None) -> Hashes:
+        """Return the hashes of the ids to which a column that is no list refers, 0 for none; of all, or of some places."""
+        positions, rows = self._at(chosen)
         kept = self.live.references.get(column)
-        known = kept.target[self.positions] if kept else np.zeros(len(self.positions), np.uint64)
-        return np.concatenate([known, hash_strings(arrow(self.new.frame[column]), self.seed)[self.rows]])
+        known = kept.target[positions] if kept else np.zeros(len(positions), np.uint64)
+        return np.concatenate([known, hash_strings(arrow(self.new.frame[column]).take(pa.array(rows)), self.seed)])
+
+    def _at(self, chosen: Ints | None) -> tuple[Ints, Ints]:
+        """Return the positions and rows of places, which are given in ascending order."""
+        if chosen is None:
+            return self.positions, self.rows
+        count = len(self.positions)
+        return self.positions[chosen[chosen < count]], self.rows[chosen[chosen >= count] - count]
 
     def marked(self, mark: str) -> Mask:
         """Return which records carry a mark."""
@@ -61,9 +73,9 @@ class Whole:
 
     def cells(self, chosen: Ints, columns: Sequence[str]) -> pd.DataFrame:
         """Return some columns of the records at these places, which are given in ascending order."""
-        count = len(self.positions)
-        old = self.read(self.positions[chosen[chosen < count]]).reindex(columns=list(columns), fill_value="")
-        fresh = self.new.frame[list(columns)].iloc[self.rows[chosen[chosen >= count] - count]]
+        positions, rows = self._at(chosen)
+        old = self.read(positions).reindex(columns=list(columns), fill_value="")
+        fresh = self.new.frame[list(columns)].iloc[rows]
         return pd.concat([old, fresh], ignore_index=True).fillna("")
 
     def suspects(self, code: str, column: str, broken: Mask, **words: str) -> "Suspects":
@@ -97,7 +109,7 @@ class Suspects:
 
 def others_of_type(whole: Whole, wanted: str) -> Hashes:
     """Return the ids, ascending, of the records of another `type`. What a sender's own word means nobody can say."""
-    kind = whole.cells(np.arange(len(whole.positions) + len(whole.rows)), ["type"])["type"]
+    kind = whole.cells(np.arange(len(whole)), ["type"])["type"]
     is_other = (kind != wanted) & ~kind.str.startswith(EXTENSION)
     return np.sort(whole.ids()[is_other.to_numpy(bool)])
 
@@ -137,10 +149,10 @@ def _clashing(whole: Whole, *key: str) -> Mask:
     at = np.flatnonzero(whole.marked(PRIMARY))
     keys = np.zeros(len(at), np.uint64)
     for name in key:
-        keys = keys * _MIX + whole.targets(name)[at]
+        keys = keys * _MIX + whole.targets(name, at)
     _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
     several = counts[which] > 1
-    broken = np.zeros(len(whole.positions) + len(whole.rows), bool)
+    broken = np.zeros(len(whole), bool)
     if several.any():
         at, keys = at[several], keys[several]
         times = whole.cells(at, ["beginDate", "endDate"]) if whole.new.table.has("beginDate") else None

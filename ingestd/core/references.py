@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ingestd.core import findings
 from ingestd.core.columns import arrow, to_series
-from ingestd.core.hashing import find_unsorted, first_of_each, hash_ids, hash_strings, is_member
+from ingestd.core.hashing import find_unsorted, first_of_each, hash_distinct, hash_ids, hash_strings, is_member
 from ingestd.core.model import Batch, Cause, Hashes, Ints, Mask, Severity
 from ingestd.core.scan import Live, References, Scanned
 from ingestd.core.validate import Candidates, content_of
@@ -49,17 +49,20 @@ def references_of(frame: pd.DataFrame, column: Column, seed: int) -> References:
 
 
 def _items(frame: pd.DataFrame, column: Column, seed: int) -> _Items:
-    values = arrow(frame[column.name])
-    rows = np.arange(len(values))
-    if column.many and pc.any(pc.match_substring(values, ",")).as_py():
-        lists = pc.split_pattern(values, ",")
-        rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-        values = pc.list_flatten(lists)
+    rows, values = _split(arrow(frame[column.name]), column)
     hashes = hash_strings(values, seed)
     filled = hashes != 0
     if not filled.all():
         rows, values, hashes = rows[filled], values.filter(pa.array(filled)), hashes[filled]
     return _Items(rows, values, hashes)
+
+
+def _split(values: pa.Array, column: Column) -> tuple[Ints, pa.Array]:
+    """Return the row of each item of a column, and the items."""
+    if not (column.many and pc.any(pc.match_substring(values, ",")).as_py()):
+        return np.arange(len(values)), values
+    lists = pc.split_pattern(values, ",")
+    return pc.list_parent_indices(lists).to_numpy(zero_copy_only=False), pc.list_flatten(lists)
 
 
 # Uniqueness ------------------------------------------------------------------------------------------------------
@@ -71,6 +74,8 @@ def check_unique(new: Candidates, live: Live, scanned: Scanned) -> tuple[Candida
     The same content twice is a warning and counts once; different content holds all of them back, also where one of
     them is held back already or is called deleted: nobody can say which is meant.
     """
+    if _are_unique(new, live, scanned):
+        return new, np.zeros(len(live), bool)
     ids, content = new.id, np.where(new.gone, ~new.content, new.content)
     present = np.flatnonzero(scanned.present(live))
     standing = np.append(present, -1)[find_unsorted(ids, live.id[present])]  # the known record with the same id, or -1
@@ -85,6 +90,15 @@ def check_unique(new: Candidates, live: Live, scanned: Scanned) -> tuple[Candida
     if differs.any():
         found.append(_about_ids("duplicate-sourcedid", new.table, np.sort(lines)))
     return _drop(new, repeats).hold(differs[~repeats], found, "duplicate-sourcedid"), disputed
+
+
+def _are_unique(new: Candidates, live: Live, scanned: Scanned) -> bool:
+    """Return whether no id comes twice, nor a record of the same bytes: what nearly every file can be seen to be."""
+    ids = np.sort(new.id[new.id != 0])
+    present = scanned.present(live)
+    if (ids[1:] == ids[:-1]).any() or np.count_nonzero(scanned.met >= 0) > np.count_nonzero(present):
+        return False
+    return not (is_member(live.id, ids) & present).any()
 
 
 def _tell_repeats(new: Candidates, repeats: Mask) -> list[Batch]:
@@ -141,6 +155,9 @@ def check_references(new: Candidates, ids: Mapping[str, Ids], seed: int) -> Cand
 
 
 def _check_column(new: Candidates, column: Column, target: Ids, seed: int) -> Candidates:
+    distinct, _ = hash_distinct(_split(arrow(new.frame[column.name]), column)[1], seed)
+    if is_member(distinct[distinct != 0], target.known).all():
+        return new  # as nearly always, and seen without a look at each record
     items = _items(new.frame, column, seed)
     bad = ~is_member(items.hash, target.known) & new.valid[items.row]
     if not bad.any():
@@ -179,18 +196,33 @@ def _tell(new: Candidates, column: Column, items: _Items, bad: Mask, target: Ids
     for rank in order[:NAMED]:
         cause = target.held.get(int(missing[rank]))
         sourced_id = items.text[int(at[first[rank]])].as_py()
-        code = (
-            "dangling-optional-reference"
-            if not is_fatal
-            else "reference-to-held-back"
-            if cause
-            else "dangling-reference"
-        )
+        code = "reference-to-held-back" if cause and is_fatal else _dangling(is_fatal=is_fatal)
         yield _missing(code, new.table, column, lines[inverse == rank], sourced_id, cause)
-    others = np.isin(inverse, order[NAMED:])
-    if others.any():
-        code = "dangling-reference" if is_fatal else "dangling-optional-reference"
-        yield _missing(code, new.table, column, lines[others], f"{len(missing) - NAMED:,} more ids", None)
+    yield from _tell_rest(new, column, lines, missing, inverse, order[NAMED:], target, is_fatal=is_fatal)
+
+
+def _tell_rest(
+    new: Candidates,
+    column: Column,
+    lines: Ints,
+    missing: Hashes,
+    inverse: Ints,
+    ranks: Ints,
+    target: Ids,
+    *,
+    is_fatal: bool,
+) -> Iterator[Batch]:
+    """Yield what is said of the ids that are not named: of those held back and of those not there at all."""
+    is_held = np.isin(missing[ranks], _hashes(target.held)) & is_fatal
+    for code, some in (("reference-to-held-back", ranks[is_held]), (_dangling(is_fatal=is_fatal), ranks[~is_held])):
+        if len(some):
+            cause = target.held[int(missing[some[0]])] if code == "reference-to-held-back" else None
+            shared = Cause(cause.code, cause.file) if cause else None
+            yield _missing(code, new.table, column, lines[np.isin(inverse, some)], f"{len(some):,} more ids", shared)
+
+
+def _dangling(*, is_fatal: bool) -> str:
+    return "dangling-reference" if is_fatal else "dangling-optional-reference"
 
 
 def _missing(code: str, table: Table, column: Column, lines: Ints, sourced_id: str, cause: Cause | None) -> Batch:
