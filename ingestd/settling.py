@@ -89,7 +89,7 @@ class Settling:
 
         Return which live records share their id with a different one: the file says two things of them.
         """
-        self.new, disputed = check_unique(self.new, self.live, self.scanned)
+        self.new, disputed = check_unique(self.new, self.live, self.scanned, self.seed)
         if is_referred_to:
             self._remember()
         self._recall(shaken(self.live, self.standing, self.table, self.others.vanished))

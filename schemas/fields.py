@@ -224,8 +224,9 @@ def _ids(pattern: str) -> Check:
         cells = _cells(column)
         longest = pc.max(pc.binary_length(cells)).as_py() or 0
         if longest < 256 and not _text_of(cells).translate(None, _ID_BYTES):
-            return pd.Series(np.ones(len(column), bool), index=column.index)
-        return pd.Series(by_pattern(column).check_output, index=column.index)
+            return _answer(column, np.ones(len(column), bool))
+        found: pd.Series[bool] = by_pattern(column).check_output
+        return found
 
     return _check("invalid-guid", passed)
 

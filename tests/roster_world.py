@@ -103,7 +103,7 @@ def settled(
     """Take one file as far as `settle`; `known` has the ids that it may refer to."""
     live = live or Live()
     scanned, new = look(table, rows, live, mode)
-    new, disputed = check_unique(new, live, scanned)
+    new, disputed = check_unique(new, live, scanned, SEED)
     new = check_references(new, known or {}, SEED)
     return settle(mode, live, scanned, new, scanned.present(live), disputed, seed=SEED)
 

@@ -53,7 +53,7 @@ class Whole:
         return len(self.positions) + len(self.rows)
 
     def targets(self, column: str, chosen: Ints | None = None) -> Hashes:
-        """Return the hashes of the ids to which a column that is no list refers, 0 for none; of all, or of some places."""
+        """Return the hashes of the ids to which a column refers that is no list, 0 for none; of all places or some."""
         positions, rows = self._at(chosen)
         kept = self.live.references.get(column)
         known = kept.target[positions] if kept else np.zeros(len(positions), np.uint64)

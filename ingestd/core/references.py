@@ -68,7 +68,7 @@ def _split(values: pa.Array, column: Column) -> tuple[Ints, pa.Array]:
 # Uniqueness ------------------------------------------------------------------------------------------------------
 
 
-def check_unique(new: Candidates, live: Live, scanned: Scanned) -> tuple[Candidates, Mask]:
+def check_unique(new: Candidates, live: Live, scanned: Scanned, seed: int) -> tuple[Candidates, Mask]:
     """Find ids that a file has more than once. Return the candidates, and which live records are in dispute.
 
     The same content twice is a warning and counts once; different content holds all of them back, also where one of
@@ -76,7 +76,8 @@ def check_unique(new: Candidates, live: Live, scanned: Scanned) -> tuple[Candida
     """
     if _are_unique(new, live, scanned):
         return new, np.zeros(len(live), bool)
-    ids, content = new.id, np.where(new.gone, ~new.content, new.content)
+    ids, content = new.id, content_of(new.frame, seed)
+    content = np.where(new.gone, ~content, content)
     present = np.flatnonzero(scanned.present(live))
     standing = np.append(present, -1)[find_unsorted(ids, live.id[present])]  # the known record with the same id, or -1
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
@@ -122,7 +123,7 @@ def _drop(new: Candidates, rows: Mask) -> Candidates:
     if not rows.any():
         return new
     place = np.cumsum(~rows) - 1
-    per_row = {name: getattr(new, name)[~rows] for name in ("lines", "hash", "id", "content", "held", "gone", "notes")}
+    per_row = {name: getattr(new, name)[~rows] for name in ("lines", "hash", "id", "held", "gone", "notes")}
     causes = {int(place[i]): cause for i, cause in new.causes.items() if not rows[i]}
     return replace(new, frame=new.frame[~rows].reset_index(drop=True), causes=causes, **per_row)
 
@@ -170,7 +171,7 @@ def _check_column(new: Candidates, column: Column, target: Ids, seed: int) -> Ca
         for is_fatal in (True, False)
         for one in _tell(new, column, items, bad & (fatal[items.row] == is_fatal), target, is_fatal=is_fatal)
     ]
-    new = _leave_out(new, column, items, bad, hit & ~fatal, seed)
+    new = _leave_out(new, column, items, bad, hit & ~fatal)
     new = new.hold(fatal & to_held, (), "reference-to-held-back")
     return new.hold(fatal & ~to_held, found, "dangling-reference")
 
@@ -242,10 +243,10 @@ def _missing(code: str, table: Table, column: Column, lines: Ints, sourced_id: s
 def leave_out(new: Candidates, column: Column, rows: Mask, seed: int) -> Candidates:
     """Leave a reference out of records; each of them is read again until it is whole."""
     items = _items(new.frame, column, seed)
-    return _leave_out(new, column, items, rows[items.row], rows, seed)
+    return _leave_out(new, column, items, rows[items.row], rows)
 
 
-def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: Mask, seed: int) -> Candidates:
+def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: Mask) -> Candidates:
     """Leave the bad items of `rows` out of the column; such a record is not remembered, so that it is read again."""
     if not rows.any():
         return new
@@ -255,9 +256,7 @@ def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: 
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), kept), ",").cast(pa.large_string())
     values = pc.replace_with_mask(arrow(new.frame[column.name]), pa.array(rows), joined)
     frame = new.frame.assign(**{column.name: to_series(values)})
-    content = new.content.copy()
-    content[rows] = content_of(frame[rows], seed)
-    return replace(new, frame=frame, content=content, hash=np.where(rows, np.uint64(0), new.hash))
+    return replace(new, frame=frame, hash=np.where(rows, np.uint64(0), new.hash))
 
 
 def ids_after(

@@ -40,9 +40,9 @@ Note = tuple[str, str]
 class Candidates:
     """New records of one table on their way into the roster; every member has an entry per row of `frame`.
 
-    `hash` is 0 for a record that must be read again next time, `content` is what the diff compares, `held` marks
-    records held back and `gone` those that the file itself calls deleted. `notes` lists what each carries as bits
-    over `note_names`. `causes` gives the first finding of a record held back.
+    `hash` is 0 for a record that must be read again next time, `held` marks records held back, and `gone` those that
+    the file itself calls deleted. `notes` lists what each carries as bits over `note_names`. `causes` gives the first
+    finding of a record held back.
     """
 
     table: Table
@@ -50,7 +50,6 @@ class Candidates:
     lines: Ints
     hash: Hashes
     id: Hashes
-    content: Hashes
     held: Mask
     gone: Mask
     notes: Ints
@@ -110,7 +109,6 @@ def validate(
         lines=lines,
         hash=np.where(is_noted, hashes, np.uint64(0)),
         id=hash_ids(arrow(frame["sourcedId"]), seed),
-        content=content_of(frame, seed),
         held=held,
         gone=gone & ~held,
         notes=notes,
