@@ -14,7 +14,7 @@ from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from ingestd.core.model import Hashes, Ints
 from ingestd.core.scan import Live, References
-from schemas import Table
+from schemas import Shape
 
 INDEX, DATA = "index.json", "arrays"
 _HASHES = ("hash", "id", "content")
@@ -35,7 +35,7 @@ def save(folder: Path, live: Live) -> None:
     (folder / INDEX).write_text(json.dumps({"checksum": checksum.hexdigest(), "counts": counts}))
 
 
-def load(folder: Path, table: Table) -> Live | None:
+def load(folder: Path, shape: Shape) -> Live | None:
     """Map the arrays, or return None if they are not all there, or not of the shape that this version gives them."""
     try:
         index = json.loads((folder / INDEX).read_text())
@@ -43,7 +43,7 @@ def load(folder: Path, table: Table) -> Live | None:
         live = _live(parts)
     except (OSError, ValueError, KeyError):
         return None
-    wanted = {column.name for column in table.references()}
+    wanted = {column.name for column in shape.references()}
     return live if not len(live) or set(live.references) == wanted else None
 
 

@@ -5,35 +5,35 @@ from typing import Any
 
 from ingestd.core import document, findings
 from ingestd.core.model import Batch
+from ingestd.core.ways import Ways
 from ingestd.errors import IngestdError
 from ingestd.examine import Examined, NoPast, Terms, examine
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.unpack import PackageFault, PackageLimits, open_package
-from schemas import load
 
 REQUIRED = ("orgs", "academicSessions", "classes", "users", "enrollments")
 """The tables that every application in the field asks for (systems notes A1, A2)."""
 
 
 def check_package(
-    path: Path, *, oneroster: str | None = None, strict: bool = False, show: Show | None = None
+    path: Path, *, oneroster: str | None = None, ways: Ways = Ways(), show: Show | None = None
 ) -> dict[str, Any]:
     """Return what `check --json` prints of a zip or a folder of CSVs (DESIGN section 7).
 
     Args:
         path: the zip or folder.
         oneroster: the version to read as, whatever the manifest says.
-        strict: repairs are errors.
+        ways: how the sender writes, and what is not repaired.
         show: told of the progress.
 
     Raises:
         IngestdError: the file cannot be read.
     """
-    terms = Terms(required=REQUIRED, strict=strict, oneroster=oneroster)
+    terms = Terms(required=REQUIRED, ways=ways, oneroster=oneroster, is_alone=True)
     stages = Stages(show or Unseen())
     try:
         with open_package(path, PackageLimits()) as package:
-            return _document(examine(package, load("1.1"), NoPast(), terms, stages))
+            return _document(examine(package, NoPast(), terms, stages))
     except PackageFault as fault:
         return _document(Examined(None, {}, {}, (fault.batch,), ()))
     except OSError as error:

@@ -15,8 +15,11 @@ from ingestd import log
 from ingestd.cli import main
 from ingestd.config import describe
 from ingestd.config.settings import FILES
-from ingestd.core.findings import CATALOGUE
+from ingestd.core.catalogue import BREACHES, GROUPS, Entry, fill
 from ingestd.core.state import STEPS, State
+from ingestd.core.validate import NOT_COMPARED
+from schemas import NAMES, VERSIONS, Column, Shape, Table, load, shapes
+from schemas.fields import EXTENSION
 
 TOP = "ingestd"
 """The folder above all; of it the code map tells the modules alone."""
@@ -35,12 +38,16 @@ def settings() -> str:
 
 
 def findings() -> str:
-    """Return a table of all findings in the order of the catalogue, which is that of the stages."""
-    rows = (
-        (_code(code), f"{one.severity}{', repair' if one.repair else ''}", _text(one.message), _text(one.remedy))
-        for code, one in CATALOGUE.items()
-    )
-    return _table(("code", "severity", "what it says", "what to do"), rows)
+    """Return a table of findings for each group of the catalogue, in the order of the stages."""
+    columns = ("code", "severity", "what it says", "what to do")
+    tables = (_table(columns, map(_finding, entries.items())) for entries in GROUPS.values())
+    return "\n\n".join(f"**{name}**\n\n{table}" for name, table in zip(GROUPS, tables, strict=True))
+
+
+def breaches() -> str:
+    """Return a table of all breaches."""
+    rows = ((_code(code), _text(one.title), _text(one.cause), _text(one.remedy)) for code, one in BREACHES.items())
+    return _table(("code", "what it is", "why", "what to do"), rows)
 
 
 def commands() -> str:
@@ -68,11 +75,47 @@ def events() -> str:
     return _table(("event", "means"), ((_code(name), meaning) for name, meaning in log.EVENTS.items()))
 
 
+def schemas() -> str:
+    """Return a table for each file that is read: its columns in all versions of the standard."""
+    files = (
+        _file(shape, [load(one)[name] for one in VERSIONS if name in NAMES[one]]) for name, shape in shapes().items()
+    )
+    return "\n\n".join(files)
+
+
 def modules() -> str:
     """Return the code map: a line per module, taken from its docstring, by layer."""
     root = Path(inspect.getfile(log)).parent.parent
     layers = (_layer(root, root / folder, "**/*.py") for folder in (*(f"{TOP}/{name}" for name in LAYERS), LEAF))
     return "\n\n".join((_layer(root, root / TOP, "*.py"), *layers))
+
+
+def _finding(found: tuple[str, Entry]) -> Sequence[str]:
+    code, one = found
+    severity = f"{one.severity}, switchable" if one.switchable else str(one.severity)
+    return _code(code), severity, _text(fill(one.message)), _text(fill(one.remedy))
+
+
+def _file(shape: Shape, tables: Sequence[Table]) -> str:
+    """Return a file's table: a row for what versions say alike of a column, the newest version's order."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for name in shape.header:
+        for table in tables:
+            if table.has(name):
+                said.setdefault(_column(table, table.column(name)), []).append(table.version)
+    rows = ((*facts, ", ".join(versions)) for facts, versions in said.items())
+    return f"**`{shape.file}`**\n\n{_table(('column', 'type', 'required', 'words', 'refers to', 'in'), rows)}"
+
+
+def _column(table: Table, column: Column) -> tuple[str, ...]:
+    kept = f", kept as {_code(column.name)}" if column.header != column.name else ""
+    of_state = table.knows_modes and column.name in NOT_COMPARED
+    required = (
+        "yes" if column.required else "in a delta" if of_state else "no, the header may lack it" * column.may_lack
+    )
+    words = () if column.type == "boolean" else (*column.values, *([f"{EXTENSION}…"] if column.extensible else []))
+    refers = _code(column.references or "") + (f" of type {_code(column.of_type)}" if column.of_type else "")
+    return f"{_code(column.header)}{kept}", column.type.replace("_", " "), required, " ".join(map(_code, words)), refers
 
 
 def _settings_of(file: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from ingestd.errors import UsageError
 from ingestd.feed import Feed
 from ingestd.snapshot import Version
+from schemas import shapes
 
 Columns = list[str] | dict[str, tuple[str, str]]
 
@@ -19,8 +20,8 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
     Raises:
         UsageError: there is no such table or record.
     """
-    if table not in feed.runs.tables:
-        raise UsageError(f"there is no table {table}; the binding has {', '.join(feed.runs.tables)}")
+    if table not in shapes():
+        raise UsageError(f"there is no table {table}; OneRoster has {', '.join(shapes())}")
     versions = feed.store.snapshot.history(table, sourced_id)
     if not versions:
         raise UsageError(f"{table} has never had a record {sourced_id} in feed {feed.name}")

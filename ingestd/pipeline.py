@@ -14,7 +14,7 @@ from typing import Any
 import stamina
 
 from ingestd.core import document
-from ingestd.core.guard import Limits, guard, largest_at_risk
+from ingestd.core.guard import Limits, guard, guard_held_back, largest_at_risk
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
 from ingestd.core.plan import make_plan
 from ingestd.core.roster import Settled, losses
@@ -27,7 +27,6 @@ from ingestd.stages import Stages
 from ingestd.store import Store
 from ingestd.targets import Targets
 from ingestd.unpack import Package
-from schemas import Table
 
 TRIES = 3
 """How often a sink is asked within one run, with a growing pause between."""
@@ -60,16 +59,14 @@ class Prepared:
         return self.examined.settled if self.examined else {}
 
 
-def prepare(
-    package: Package | None, tables: Mapping[str, Table], store: Store, policy: Policy, stages: Stages
-) -> Prepared:
+def prepare(package: Package | None, store: Store, policy: Policy, stages: Stages) -> Prepared:
     """Take a package, or the snapshot alone, as far as the plan. Nothing is changed.
 
     Raises:
         PackageFault: the package is damaged.
         StoppingError: asked to stop.
     """
-    examined = examine(package, tables, store.snapshot, policy.terms, stages) if package else None
+    examined = examine(package, store.snapshot, policy.terms, stages) if package else None
     if examined and examined.is_rejected:
         return _rejected(examined, policy)
     settled = examined.settled if examined else {}
@@ -151,7 +148,10 @@ def _guard_roster(settled: Mapping[str, Settled], store: Store, policy: Policy) 
     return [
         breach
         for name, one in settled.items()
-        for breach in guard(name, one.changes, len(one.live), policy.limits[name], losses(one, orgs))
+        for breach in (
+            *guard_held_back(name, one.count, policy.limits[name]),
+            *guard(name, one.changes, len(one.live), policy.limits[name], losses(one, orgs)),
+        )
     ]
 
 

@@ -4,27 +4,28 @@ import ingestd
 from ingestd import config
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
+from ingestd.core.ways import Ways
 from ingestd.examine import Terms
 from ingestd.pipeline import Policy
 from ingestd.unpack import PackageLimits
-from schemas import load
-
-ONEROSTER = "1.1"
-"""The binding that this version reads."""
+from schemas import shapes
 
 
 def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
     """Return how a feed's drops are judged and mapped."""
     scope = Scope(demographics=settings.scope.demographics)
+    repairs = settings.repairs
+    ways = Ways(repairs.strict, repairs.encoding, repairs.date_form, settings.country)
     terms = Terms(
         required=settings.required,
         allow_missing=settings.allow_missing,
-        strict=settings.repairs.strict,
+        ways=ways,
         left_out=scope.left_out(),
         seed=seed,
-        reading=f"{ingestd.__version__} {settings.repairs.strict}",
+        reading=f"{ingestd.__version__} {ways}",
+        oneroster=settings.oneroster,
     )
-    return Policy(terms, scope, {name: settings.limits.of(name) for name in load(ONEROSTER)}, rules)
+    return Policy(terms, scope, {name: settings.limits.of(name) for name in shapes()}, rules)
 
 
 def package_limits(settings: config.PackageLimits) -> PackageLimits:

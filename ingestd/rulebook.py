@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ingestd.core.rules import Rules, parse_rules
 from ingestd.errors import ConfigError
-from schemas import load
+from schemas import shapes
 
 
-def load_rules(path: Path, oneroster: str = "1.1") -> Rules:
+def load_rules(path: Path) -> Rules:
     """Return the rules in a file.
 
     Raises:
@@ -20,7 +20,7 @@ def load_rules(path: Path, oneroster: str = "1.1") -> Rules:
         raise ConfigError([f"{path}: cannot be read ({type(error).__name__})"]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{path}: {error}"]) from None
-    rules, faults = parse_rules(data, load(oneroster))
+    rules, faults = parse_rules(data, shapes())
     if faults:
         raise ConfigError([f"{path}: {fault}" for fault in faults])
     return rules

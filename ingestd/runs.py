@@ -23,12 +23,12 @@ from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingEr
 from ingestd.feedloop import describe
 from ingestd.filing import Filing
 from ingestd.pipeline import Prepared
-from ingestd.policy import ONEROSTER, package_limits, policy_of
+from ingestd.policy import package_limits, policy_of
 from ingestd.sinks.base import Sink, open_sink
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.store import Run, Store
 from ingestd.unpack import PackageFault, open_package
-from schemas import load
+from schemas import shapes
 
 Clock = Callable[[], datetime]
 """Gives the time of day, in UTC."""
@@ -62,8 +62,7 @@ class Runs:
         self.finished: list[Run] = []
         self.filing = Filing(state_dir, settings.key)
         self.filing.prepare()
-        self.tables = load(ONEROSTER)
-        self.store = Store(self.filing.stores, settings.key, self.tables)
+        self.store = Store(self.filing.stores, settings.key, shapes())
         self.policy = policy_of(settings, rules, self.store.seed)
         self._sink: Sink | None = None
         self._show = show or Unseen()
@@ -150,12 +149,12 @@ class Runs:
 
     def _prepare(self, path: Path | None, stages: Stages) -> Prepared:
         if path is None:
-            return pipeline.prepare(None, self.tables, self.store, self.policy, stages)
+            return pipeline.prepare(None, self.store, self.policy, stages)
         try:
             with stages.measure("unpack"):
                 package = open_package(path, package_limits(self.settings.package))
             with package:
-                return pipeline.prepare(package, self.tables, self.store, self.policy, stages)
+                return pipeline.prepare(package, self.store, self.policy, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
 

@@ -8,7 +8,7 @@ snapshot's generation, and are rebuilt from the versions when they are missing o
 import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,16 @@ import pyarrow as pa
 
 from ingestd import arrays, database
 from ingestd.core.commit import advance, live_of
-from ingestd.core.model import Ints
+from ingestd.core.model import Ints, Mask
 from ingestd.core.roster import Settled
 from ingestd.core.scan import Live
-from ingestd.core.validate import Note
+from ingestd.core.validate import NOTES, Note
 from ingestd.database import quoted, select
-from schemas import Table
+from schemas import Shape
 
 _KEPT = ("rid", "opened", "hash", "notes")
-_NOTES = 62
-"""Notes a record can carry: bits of a signed 64-bit integer, less the sign and one to spare."""
+_FIRST = ("sourcedId",)
+"""The columns of a table that never came; which others it would have, its first file tells."""
 _NEXT = "next"
 """The folder of arrays whose generation is not committed yet."""
 
@@ -43,19 +43,21 @@ class Version:
 class Snapshot:
     """The snapshot of one feed. Writing happens inside the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, folder: Path, tables: Mapping[str, Table], seed: int) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: Path, shapes: Mapping[str, Shape], seed: int) -> None:
         self._db = db
         self._arrays = folder
-        self._tables = tables
+        self._shapes = shapes
         self._seed = seed
 
     # Reading -----------------------------------------------------------------------------------------------
 
     def live(self, name: str) -> Live:
         """Return the arrays of a table's live records; read-only maps of files where those are up to date."""
+        if not self._exists(name):
+            return Live()
         generation = self._generation()
         folder = self._arrays / str(generation) / name
-        live = arrays.load(folder, self._tables[name])
+        live = arrays.load(folder, self._shapes[name])
         if live is None:
             live = self._rebuild(name)
             self._forget_others(generation)
@@ -63,9 +65,9 @@ class Snapshot:
         return live
 
     def columns(self, name: str) -> tuple[str, ...]:
-        """Return a table's columns as kept: the binding's, then the vendor's own."""
+        """Return a table's columns as kept: the standard's, then the vendor's own."""
         kept = [row[1] for row in self._db.execute(f"PRAGMA table_info({_versions(name)})")]
-        return tuple(column for column in kept if column not in _KEPT) or self._tables[name].header
+        return tuple(column for column in kept if column not in _KEPT) or _FIRST
 
     def read(self, name: str, rids: Ints) -> pd.DataFrame:
         """Return the versions with these keys, in this order."""
@@ -125,7 +127,7 @@ class Snapshot:
         generation = self._generation()
         following = self._arrays / _NEXT
         following.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in self._tables:
+        for name in self._shapes:
             if not (following / name).exists():
                 arrays.carry(self._arrays / str(generation - 1) / name, following / name)
         shutil.rmtree(self._arrays / str(generation), ignore_errors=True)
@@ -141,7 +143,8 @@ class Snapshot:
     def _commit(self, name: str, settled: Settled, run: int) -> Live:
         frame = settled.new.frame.iloc[settled.opened]
         self._create(name, tuple(frame.columns))
-        notes = self._note_bits(name, settled)
+        notes, has_room = self._note_bits(name, settled)
+        settled = replace(settled, new=replace(settled.new, hash=np.where(has_room, settled.new.hash, np.uint64(0))))
         first = int(self._db.execute(f"SELECT coalesce(max(rid), 0) + 1 FROM {_versions(name)}").fetchone()[0])
         rids = range(first, first + len(frame))
         columns = ("rid", "opened", "hash", "notes", *frame.columns)
@@ -154,7 +157,7 @@ class Snapshot:
         hashes, noted = database.signed(settled.new.hash[same]), notes[same].tolist()
         self._update(name, "hash = ?, notes = ?", settled.live.rid[still], hashes, noted)
         self._update(name, "hash = 0", settled.live.rid[settled.forgotten])
-        return advance(settled, first, notes, self._seed)
+        return advance(settled, self._shapes[name], first, notes, self._seed)
 
     def _update(self, name: str, change: str, rids: Ints, *values: Sequence[int]) -> None:
         statement = f"UPDATE {_versions(name)} SET {change} WHERE rid = ?"
@@ -174,16 +177,20 @@ class Snapshot:
                 statement = f"ALTER TABLE {_versions(name)} ADD COLUMN {quoted(column)} TEXT NOT NULL DEFAULT ''"
                 self._db.execute(statement)
 
-    def _note_bits(self, name: str, settled: Settled) -> Ints:
-        """Translate the candidates' notes into the snapshot's bits. No table of the binding has as many as `_NOTES`."""
+    def _note_bits(self, name: str, settled: Settled) -> tuple[Ints, Mask]:
+        """Translate the candidates' notes into the snapshot's bits, and say whose notes all find room there."""
         known = {note: bit for bit, note in enumerate(self.notes(name))}
-        bits = np.zeros(len(settled.new), np.int64)
+        bits, has_room = np.zeros(len(settled.new), np.int64), np.ones(len(settled.new), bool)
         for i, note in enumerate(settled.new.note_names):
-            bit = known.setdefault(note, len(known))
-            if bit <= _NOTES:
-                self._db.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?)", [name, bit, *note])
-                bits |= ((settled.new.notes >> i) & 1) << bit
-        return bits
+            carried = (settled.new.notes >> i) & 1
+            bit = known.get(note, len(known))
+            if bit >= NOTES:
+                has_room &= carried == 0
+                continue
+            known[note] = bit
+            self._db.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?)", [name, bit, *note])
+            bits |= carried << bit
+        return bits, has_room
 
     def _exists(self, name: str) -> bool:
         found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [f"versions_{name}"]).fetchone()
@@ -193,13 +200,11 @@ class Snapshot:
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])
 
     def _rebuild(self, name: str) -> Live:
-        if not self._exists(name):
-            return Live()
         frame = self.read_live(name)
         query = f"SELECT rid, hash, notes FROM {_live(name)} ORDER BY rid"
         rid, hashes, notes = database.fetch(self._db, query, [pa.int64()] * 3)
         rids, noted = database.integers(rid), database.integers(notes)
-        return live_of(self._tables[name], frame, rids, database.hashes(hashes), noted, self._seed)
+        return live_of(self._shapes[name], frame, rids, database.hashes(hashes), noted, self._seed)
 
 
 def _versions(name: str) -> str:

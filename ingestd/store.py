@@ -24,7 +24,7 @@ from ingestd.core.state import IllegalStepError, State, step
 from ingestd.database import quoted, signed
 from ingestd.errors import ConfigError
 from ingestd.snapshot import Snapshot
-from schemas import Table
+from schemas import Shape
 
 migrations = sqlite_utils.Migrations("ingestd.store")
 
@@ -61,13 +61,13 @@ class Run:
 class Store:
     """One feed's store. Only the holder of `locked` may write."""
 
-    def __init__(self, folder: Path, feed: str, tables: Mapping[str, Table]) -> None:
+    def __init__(self, folder: Path, feed: str, shapes: Mapping[str, Shape]) -> None:
         self.feed = feed
         self._lock = folder / f"{feed}.lock"
         self._db = database.connect(folder / f"{feed}.db")
         self._migrate()
         self.seed = int(self.meta("seed", "0"))
-        self.snapshot = Snapshot(self._db, folder / f"{feed}.arrays", tables, self.seed)
+        self.snapshot = Snapshot(self._db, folder / f"{feed}.arrays", shapes, self.seed)
 
     def close(self) -> None:
         """Close the file."""

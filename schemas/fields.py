@@ -1,12 +1,16 @@
 """The data types of the OneRoster CSV bindings, each once: what a column holds, and the checks of its cells.
 
-A helper gives a pandera field with `metadata` `{"type", "required", "references", "many", "values"}`. A check sees a
-whole column, is named by the finding code that it stands for, and lets a blank cell pass: only `required-value`
-asks whether a value is there.
+A helper gives a pandera field whose `metadata` are the facts of a `Column` but its name. A check sees a whole column,
+is named by the finding code that it stands for, and lets a blank cell pass: only `required-value` asks whether a value
+is there.
+
+What all helpers take: `required`, whether each record must fill the column; `header`, its name in the file where that
+is not the name under which it is kept (1.0 calls some columns otherwise than its successors).
 """
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -19,6 +23,20 @@ BOOLEANS = ("true", "false")
 # Patterns are RE2's, which reads a column in linear time; `\d` is ASCII and `$` the very end of the cell.
 GUID = r"[0-9A-Za-z./@_-]{1,255}"
 YEAR = r"\d{4}"
+INTEGER = r"-?(?:0|[1-9]\d*)"
+NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+PAIR = r"\{[^:{},]+:[^{},]+\}"
+"""`{type:id}` of userIds, `{lhs:rhs}` of a score scale (rules 4.3)."""
+EMAIL = r"[^@\s,;<>()\"]+@[^@\s,;<>()\"]+\.[^@\s,;<>()\".]+"
+"""What can be an address at all; whether anybody reads it there only a letter tells."""
+PHONE = r"\+?[0-9][0-9 ().\-/]{5,}(?: ?(?:x|ext\.?|#) ?[0-9]+)?|\([0-9][0-9 ().\-/]{5,}(?: ?(?:x|ext\.?|#) ?[0-9]+)?"
+EXTENSION = "ext:"
+"""How words begin that are not the standard's, in the columns where 1.2 allows them (binding 1.2, section 5.1.2)."""
+CEDS_GRADES = (
+    *("IT", "PR", "PK", "TK", "KG", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13"),
+    *("PS", "UG", "Other"),
+)
+"""The CEDS Entry Grade Level, the vocabulary of grades in 1.1; 1.2 leaves it to agreement (rules 4.6)."""
 DATETIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00)"
 """A UTC time, with or without fractions of a second (the standard says how by example only)."""
 
@@ -36,71 +54,137 @@ DATE = rf"(?:{_ANY_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)"
 CheckFunction = Callable[["pd.Series[str]"], "pd.Series[bool]"]
 
 
-def guid(*, references: str | None = None) -> Any:
+class Common(TypedDict, total=False):
+    """What every helper takes."""
+
+    required: bool
+    header: str | None
+
+
+def guid(*, references: str | None = None, header: str | None = None) -> Any:
     """Return the field of a record's own id, `references` naming a table whose id it is as well."""
-    return _field("guid", _matches("invalid-guid", GUID), references=references, required=True)
+    return _field("guid", _matches("invalid-guid", GUID), references=references, required=True, header=header)
 
 
-def ref(table: str, *, required: bool = False) -> Any:
-    """Return the field of a reference to a record of `table`."""
-    return _field("guid_ref", _matches("invalid-guid", GUID), references=table, required=required)
+def ref(table: str, *, of_type: str | None = None, **common: Unpack[Common]) -> Any:
+    """Return the field of a reference to a record of `table`, whose `type` should be `of_type`."""
+    return _field("guid_ref", _matches("invalid-guid", GUID), references=table, of_type=of_type, **common)
 
 
-def refs(table: str, *, required: bool = False) -> Any:
-    """Return the field of a list of references to records of `table`, separated by commas alone."""
+def refs(table: str, *, may_lack: bool = False, **common: Unpack[Common]) -> Any:
+    """Return the field of a list of references to records of `table`, separated by commas alone.
+
+    `may_lack`: the header may do without the column.
+    """
     check = _matches("invalid-guid", rf"{GUID}(?:,{GUID})*")
-    return _field("guid_ref_list", check, references=table, many=True, required=required)
+    return _field("guid_ref_list", check, references=table, many=True, may_lack=may_lack, **common)
 
 
-def text(*, required: bool = False) -> Any:
+def text(**common: Unpack[Common]) -> Any:
     """Return the field of free text."""
-    return _field("string", required=required)
+    return _field("string", **common)
 
 
-def text_list(*, required: bool = False) -> Any:
+def outside_id(**common: Unpack[Common]) -> Any:
+    """Return the field of an id that was given outside OneRoster: free text."""
+    return _field("id", **common)
+
+
+def text_list(**common: Unpack[Common]) -> Any:
     """Return the field of a list of texts, separated by commas."""
-    return _field("string_list", many=True, required=required)
+    return _field("string_list", many=True, **common)
 
 
-def one_of(*values: str, required: bool = False) -> Any:
-    """Return the field of a word out of `values`, case-sensitive as the standard is."""
-    return _field("enum", _is_one_of("invalid-enum", values), values=values, required=required)
+def grade_levels(**common: Unpack[Common]) -> Any:
+    """Return the field of a list of CEDS grade levels."""
+    return _field("string_list", _all_of("unknown-grade", CEDS_GRADES), many=True, **common)
 
 
-def boolean(*, required: bool = False) -> Any:
+def email_address(**common: Unpack[Common]) -> Any:
+    """Return the field of an e-mail address."""
+    return _field("string", _matches("invalid-email", EMAIL), **common)
+
+
+def phone_number(**common: Unpack[Common]) -> Any:
+    """Return the field of a telephone number, in any of the forms that people write."""
+    return _field("string", _matches("invalid-phone", PHONE), **common)
+
+
+def one_of(*values: str, extensible: bool = False, **common: Unpack[Common]) -> Any:
+    """Return the field of a word out of `values`, case-sensitive as the standard is; `extensible` allows own ones."""
+    check = _is_one_of("invalid-enum", values, extensible=extensible)
+    return _field("enum", check, values=values, extensible=extensible, **common)
+
+
+def some_of(*values: str, extensible: bool = False, **common: Unpack[Common]) -> Any:
+    """Return the field of a list of words out of `values`, as `one_of` takes them."""
+    check = _all_of("invalid-enum", values, extensible=extensible)
+    return _field("enum_list", check, values=values, extensible=extensible, many=True, **common)
+
+
+def boolean(**common: Unpack[Common]) -> Any:
     """Return the field of `true` or `false`."""
-    return _field("boolean", _is_one_of("invalid-boolean", BOOLEANS), values=BOOLEANS, required=required)
+    return _field("boolean", _is_one_of("invalid-boolean", BOOLEANS), values=BOOLEANS, **common)
 
 
-def date(*, required: bool = False) -> Any:
+def date(**common: Unpack[Common]) -> Any:
     """Return the field of a calendar day, YYYY-MM-DD."""
-    return _field("date", _matches("invalid-date", DATE), required=required)
+    return _field("date", _matches("invalid-date", DATE), **common)
 
 
-def datetime_(*, required: bool = False) -> Any:
+def datetime_(**common: Unpack[Common]) -> Any:
     """Return the field of a UTC time, 2026-08-20T18:25:43.511Z."""
-    return _field("datetime", _matches("invalid-datetime", DATETIME), required=required)
+    return _field("datetime", _matches("invalid-datetime", DATETIME), **common)
 
 
-def year(*, required: bool = False) -> Any:
+def year(**common: Unpack[Common]) -> Any:
     """Return the field of a year, YYYY."""
-    return _field("year", _matches("invalid-year", YEAR), required=required)
+    return _field("year", _matches("invalid-year", YEAR), **common)
 
 
-def user_ids(*, required: bool = False) -> Any:
-    """Return the field of a list of `{type:id}`; its form is not checked, since exporters differ in it."""
-    return _field("userid_list", many=True, required=required)
+def integer(**common: Unpack[Common]) -> Any:
+    """Return the field of a whole number."""
+    return _field("integer", _matches("invalid-integer", INTEGER), **common)
+
+
+def number(**common: Unpack[Common]) -> Any:
+    """Return the field of a number."""
+    return _field("float", _matches("invalid-number", NUMBER), **common)
+
+
+def user_ids(**common: Unpack[Common]) -> Any:
+    """Return the field of a list of `{type:id}`."""
+    return _field("userid_list", _matches("invalid-user-ids", rf"{PAIR}(?:,{PAIR})*"), many=True, **common)
+
+
+def score_scale(**common: Unpack[Common]) -> Any:
+    """Return the field of a list of `{lhs:rhs}`, what is given for what is scored."""
+    return _field("scorescale_list", _matches("invalid-score-scale", rf"{PAIR}(?:,{PAIR})*"), many=True, **common)
 
 
 def _field(
     type_: str,
     *checks: Check,
-    required: bool,
+    required: bool = False,
     references: str | None = None,
     many: bool = False,
     values: tuple[str, ...] = (),
+    extensible: bool = False,
+    of_type: str | None = None,
+    header: str | None = None,
+    may_lack: bool = False,
 ) -> Any:
-    metadata = {"type": type_, "required": required, "references": references, "many": many, "values": values}
+    metadata = {
+        "type": type_,
+        "required": required,
+        "references": references,
+        "many": many,
+        "values": values,
+        "extensible": extensible,
+        "of_type": of_type,
+        "header": header,
+        "may_lack": may_lack,
+    }
     field = Field(metadata=metadata)
     # Checks of one's own enter `Field` through a global registry only; the field itself takes them as they are.
     field.checks = [_required(), *checks] if required else list(checks)
@@ -121,9 +205,23 @@ def _matches(code: str, pattern: str) -> Check:
     return _check(code, lambda column: _answer(column, pc.match_substring_regex(_cells(column), or_blank)))
 
 
-def _is_one_of(code: str, values: tuple[str, ...]) -> Check:
+def _is_one_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> Check:
     allowed = pa.array(["", *values], pa.large_string())
-    return _check(code, lambda column: _answer(column, pc.is_in(_cells(column), allowed)))
+
+    def passed(column: "pd.Series[str]") -> "pd.Series[bool]":
+        cells = _cells(column)
+        found = pc.is_in(cells, allowed)
+        if extensible and not pc.all(found).as_py():
+            found = pc.or_(found, pc.match_substring_regex(cells, f"^{EXTENSION}[^,]+$"))
+        return _answer(column, found)
+
+    return _check(code, passed)
+
+
+def _all_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> Check:
+    words = [*map(re.escape, values), *([f"{EXTENSION}[^,]+"] if extensible else [])]
+    word = f"(?:{'|'.join(words)})"
+    return _matches(code, f"{word}(?:,{word})*")
 
 
 def _cells(column: "pd.Series[str]") -> Any:

@@ -31,7 +31,7 @@ from ingestd.feed import Feed
 from ingestd.rulebook import load_rules
 from ingestd.runs import utc_now
 from ingestd.store import Store
-from schemas import load
+from schemas import load, shapes
 
 Row = dict[str, str]
 Roster = dict[str, list[Row]]
@@ -41,16 +41,6 @@ TABLES = load("1.1")
 FEED = "springfield"
 PATIENCE = 30.0
 """Seconds after which a test that waits for another process gives up: far more than it ever takes."""
-BINDING = (
-    *TABLES,
-    "categories",
-    "classResources",
-    "courseResources",
-    "lineItems",
-    "resources",
-    "results",
-)
-"""The tables of which a 1.1 manifest speaks."""
 
 
 # Rosters ----------------------------------------------------------------------------------------------------------
@@ -164,7 +154,7 @@ def csv_of(rows: Sequence[Row], header: Sequence[str] | None = None) -> str:
 def manifest_of(modes: Mapping[str, str], version: str = "1.1") -> str:
     """Return a manifest that speaks of every table of the binding; those not in `modes` are absent."""
     properties = [("manifest.version", "1.0"), ("oneroster.version", version)]
-    properties += [(f"file.{table}", modes.get(table, "absent")) for table in sorted(BINDING)]
+    properties += [(f"file.{table}", modes.get(table, "absent")) for table in sorted(TABLES)]
     return "".join(f"{name},{value}\r\n" for name, value in [("propertyName", "value"), *properties])
 
 
@@ -390,8 +380,8 @@ def snapshot_of(where: Place, feed: str = FEED) -> dict[str, Cells]:
     """Return the live records of the snapshot and the owned target records, without numbers of rows and runs."""
     if not where.store(feed).exists():
         return {}
-    store = Store(where.store(feed).parent, feed, TABLES)
-    found = {name: sorted(store.snapshot.read_live(name).itertuples(index=False, name=None)) for name in TABLES}
+    store = Store(where.store(feed).parent, feed, shapes())
+    found = {name: sorted(store.snapshot.read_live(name).itertuples(index=False, name=None)) for name in shapes()}
     store.close()
     kept = contents(where.store(feed), ("key_hash", "content"))
     return {**found, **{name: rows for name, rows in kept.items() if name.startswith("owned_")}}

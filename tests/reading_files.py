@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from ingestd.core.columns import TEXT
+from ingestd.core.header import understand_header
 from ingestd.core.model import Batch, Mode
-from ingestd.core.read import read, understand_header
+from ingestd.core.read import read
 from ingestd.core.scan import Live, Scanned, scan
 from ingestd.core.validate import Candidates, validate
+from ingestd.core.ways import Ways
 from schemas import Table, load
 
 ORGS = load("1.1")["orgs"]
@@ -55,12 +57,12 @@ def frame_of(table: Table, *rows: dict[str, str]) -> pd.DataFrame:
 
 
 def validate_rows(
-    table: Table, *rows: dict[str, str], mode: Mode = Mode.BULK, strict: bool | Sequence[str] = False
+    table: Table, *rows: dict[str, str], mode: Mode = Mode.BULK, strict: bool | tuple[str, ...] = False
 ) -> Candidates:
     """Validate records that stand on line 2 and further on."""
     count = len(rows)
     lines, hashes = np.arange(2, count + 2), np.arange(1, count + 1, dtype=np.uint64)
-    return validate(table, frame_of(table, *rows), lines, hashes, mode=mode, seed=SEED, strict=strict)
+    return validate(table, frame_of(table, *rows), lines, hashes, mode=mode, seed=SEED, ways=Ways(strict=strict))
 
 
 def told(batches: Iterable[Batch]) -> list[tuple[str, str | None, tuple[int, ...]]]:

@@ -12,8 +12,9 @@ import pyarrow as pa
 from ingestd.core.columns import TEXT
 from ingestd.core.commit import advance
 from ingestd.core.hashing import hash_ids
+from ingestd.core.header import understand_header
 from ingestd.core.model import Batch, Hashes, Mask, Mode
-from ingestd.core.read import read, understand_header
+from ingestd.core.read import read
 from ingestd.core.references import Ids, check_references, check_unique
 from ingestd.core.roster import Settled, settle
 from ingestd.core.scan import Live, Scanned, scan
@@ -22,7 +23,7 @@ from ingestd.examine import Examined, Terms, examine
 from ingestd.stages import Stages
 from ingestd.store import Store
 from ingestd.unpack import Member, Package
-from schemas import MANIFEST_TABLES, Table, load
+from schemas import NAMES, Table, load, shapes
 
 TABLES = load("1.1")
 SEED = 7
@@ -110,7 +111,7 @@ def settled(
 def lived(table: str, rows: Sequence[Row]) -> Live:
     """Return the live arrays after a first bulk load of one table."""
     first = settled(table, rows)
-    return advance(first, 1, first.new.notes, SEED)
+    return advance(first, shapes()[table], 1, first.new.notes, SEED)
 
 
 def codes(batches: Sequence[Batch]) -> list[str]:
@@ -140,15 +141,18 @@ def arrays_of(live: Live) -> dict[str, list[Any]]:
 
 def package(tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None) -> Package:
     """Return a package that lies in memory."""
-    said = {
-        name: (modes or {}).get(name, Mode.BULK) if name in tables else Mode.ABSENT for name in MANIFEST_TABLES["1.1"]
-    }
+    said = {name: (modes or {}).get(name, Mode.BULK) if name in tables else Mode.ABSENT for name in NAMES["1.1"]}
     lines = ["propertyName,value", "manifest.version,1.0", "oneroster.version,1.1"]
     lines += [f"file.{name},{mode}" for name, mode in said.items()]
     files = {"manifest.csv": "".join(f"{line}\n" for line in lines).encode()}
     for name, rows in tables.items():
         more = [column for one in rows if not isinstance(one, str) for column in one if column.startswith("metadata.")]
         files[f"{name}.csv"] = csv(TABLES[name], rows, list(dict.fromkeys(more)))
+    return packed(files)
+
+
+def packed(files: Mapping[str, bytes]) -> Package:
+    """Return a package of these files."""
 
     def stream(file: str, chunk: int) -> Iterator[bytes]:
         return (files[file][at : at + chunk] for at in range(0, len(files[file]), chunk))
@@ -162,20 +166,24 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = Store(folder, "springfield", TABLES)
+        self.store = Store(folder, "springfield", shapes())
         self.snapshot = self.store.snapshot
         self.runs = 0
 
     def reopen(self) -> None:
         """Close the store and open it again, as another process would."""
         self.store.close()
-        self.store = Store(self.folder, "springfield", TABLES)
+        self.store = Store(self.folder, "springfield", shapes())
         self.snapshot = self.store.snapshot
 
     def examine(self, tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None) -> Examined:
         """Hold a drop against the snapshot."""
-        terms = Terms(required=(), allow_missing=tuple(TABLES), seed=self.store.seed)
-        return examine(package(tables, modes), TABLES, self.snapshot, terms, Stages())
+        return self.hold_against(package(tables, modes))
+
+    def hold_against(self, drop: Package) -> Examined:
+        """Hold a package against the snapshot; any table may be missing from it."""
+        terms = Terms(required=(), allow_missing=tuple(shapes()), seed=self.store.seed)
+        return examine(drop, self.snapshot, terms, Stages())
 
     def commit(self, examined: Examined, *, publish: bool = True) -> None:
         """Take what was examined into the snapshot, unless it was rejected."""

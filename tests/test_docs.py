@@ -12,8 +12,9 @@ import pytest
 from ingestd import docs, log
 from ingestd.cli import main
 from ingestd.config import describe
-from ingestd.core.findings import CATALOGUE
+from ingestd.core.catalogue import BREACHES, CATALOGUE
 from ingestd.core.state import State
+from schemas import VERSIONS, load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,13 +58,30 @@ def test_the_generated_parts_are_current() -> None:
         paths(main),
         {one.key for one in describe()},
         set(CATALOGUE),
+        set(BREACHES),
         set(log.EVENTS),
     ],
-    ids=["commands", "settings", "findings", "events"],
+    ids=["commands", "settings", "findings", "breaches", "events"],
 )
 def test_nothing_is_left_out(words: set[str]) -> None:
-    """Every command, setting, finding and event has a row of README's tables."""
+    """Every command, setting, finding, breach and event has a row of README's tables."""
     assert {word for word in words if f"| `{word}` |" not in README} == set()
+
+
+def test_every_column_is_told() -> None:
+    """README has a table of each file of the standard, in which each column of each version has its row."""
+    tables = dict(re.findall(r"\*\*`(\w+)\.csv`\*\*\n\n(.*?)\n\n", README, re.DOTALL))
+    wanted = {
+        (name, column.header, version)
+        for version in VERSIONS
+        for name, table in load(version).items()
+        for column in table.columns
+    }
+    rows = {
+        name: re.findall(r"^\| `([\w.]+)`.* \| ([\d., ]+) \|$", table, re.MULTILINE) for name, table in tables.items()
+    }
+    told = {(name, header, one) for name, found in rows.items() for header, said in found for one in said.split(", ")}
+    assert told == wanted
 
 
 def test_every_state_is_drawn() -> None:

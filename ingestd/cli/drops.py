@@ -8,27 +8,36 @@ import click
 
 from ingestd.cli import history
 from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app
+from ingestd.core.ways import DateForm, Encoding, Ways
 from ingestd.errors import UsageError
 
 if TYPE_CHECKING:
     from ingestd.pipeline import Prepared
     from ingestd.store import Run
 
+VERSIONS = ("1.0", "1.1", "1.2")
+"""Those of the schemas, which take too long to import for `--help`."""
 EXISTING = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
 @click.argument("zips", nargs=-1, required=True, type=EXISTING, metavar="ZIP...")
-@click.option("--oneroster", type=click.Choice(["1.1"]), help="Read as this version, whatever the manifest says.")
-@click.option("--strict", is_flag=True, help="Repair nothing: what would be repaired is an error.")
+@click.option("--oneroster", type=click.Choice(VERSIONS), help="Read as this version, whatever the manifest says.")
+@click.option("--strict", is_flag=True, help="Repair nothing: all that is switchable is an error.")
+@click.option("--encoding", type=click.Choice(list(Encoding)), help="What files are in that are not UTF-8.")
+@click.option(
+    "--date-form", type=click.Choice(list(DateForm)), help="How dates are written that could be read otherwise."
+)
+@click.option("--country", metavar="XX", help="Where telephone numbers are dialled; else they are not checked.")
 @json_option
-def check(zips: tuple[Path, ...], oneroster: str | None, strict: bool, as_json: bool) -> None:
+def check(zips: tuple[Path, ...], oneroster: str | None, as_json: bool, country: str | None, **ways: Any) -> None:
     """Check zips, or folders of CSVs; no configuration is needed."""
     from ingestd.checking import check_package
     from ingestd.cli import screen
 
+    custom = Ways(country=_country(country), **ways)
     with screen.progress(enabled=not as_json) as show:
-        found = [check_package(path, oneroster=oneroster, strict=strict, show=show) for path in zips]
+        found = [check_package(path, oneroster=oneroster, ways=custom, show=show) for path in zips]
     if as_json:
         named = [{"file": str(path), **one} for path, one in zip(zips, found, strict=True)]
         echo_json(found[0] if len(found) == 1 else named)
@@ -39,6 +48,15 @@ def check(zips: tuple[Path, ...], oneroster: str | None, strict: bool, as_json: 
                 out.print()
             screen.print_check(path.name, one, out)
     sys.exit(0 if all(one["ok"] for one in found) else 1)
+
+
+def _country(given: str | None) -> str | None:
+    from ingestd.config.values import parse_country
+
+    try:
+        return parse_country(given) if given else None
+    except ValueError as error:
+        raise UsageError(f"--country: {given!r} {error}") from None
 
 
 @click.command()

@@ -45,6 +45,7 @@ def status(app: App, as_json: bool) -> None:
 
 def _status(app: App, name: str) -> dict[str, Any]:
     from ingestd.config import FolderSource
+    from schemas import shapes
 
     with app.feed(name) as feed:
         last = next(iter(feed.store.runs(limit=1)), None)
@@ -60,7 +61,7 @@ def _status(app: App, name: str) -> dict[str, Any]:
             "held": held.id if held else None,
             "inbox": waiting,
             "busy": feed.store.is_busy(),
-            "live": {table: feed.store.snapshot.count(table) for table in feed.runs.tables},
+            "live": {table: feed.store.snapshot.count(table) for table in shapes()},
         }
 
 

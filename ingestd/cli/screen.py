@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ingestd.core import report
 from ingestd.core.findings import ORDER
-from ingestd.core.model import Kind
+from ingestd.core.model import Kind, Severity
 
 if TYPE_CHECKING:
     from ingestd.stages import Show
@@ -217,7 +217,9 @@ def print_check(name: str, found: Mapping[str, Any], out: Console) -> None:
     tables = came(found["tables"]) if found["tables"] else None
     told = findings(found["findings"]) if found["findings"] else Text("Nothing is wrong with it.")
     parts = (told, tables) if found["verdict"] == "rejected" else (tables, told)
-    _print(out, Group(_head(found["verdict"], name), *([Text(held_back)] if held_back else [])), *parts)
+    codes = [one["code"] for one in found["findings"] if one["severity"] != Severity.INFO]
+    more = f"More about a code: ingestd explain-code {codes[0]}" if codes else None
+    _print(out, Group(_head(found["verdict"], name), *([Text(held_back)] if held_back else [])), *parts, more)
 
 
 def runs(documents: Sequence[Mapping[str, Any]]) -> Table:

@@ -17,6 +17,7 @@ from ingestd.config.places import FolderPath, RulesFile, SisFile, StatePath
 from ingestd.config.values import (
     Address,
     Count,
+    Country,
     Duration,
     Flag,
     Listen,
@@ -29,12 +30,14 @@ from ingestd.config.values import (
     Strict,
     TableName,
     TimeOfDay,
+    Version,
     Zone,
     check_one,
     check_some,
 )
 from ingestd.config.words import DefaultIs, NotASetting
 from ingestd.core import guard
+from ingestd.core.ways import DateForm, Encoding
 
 
 class Settings(BaseModel):
@@ -180,6 +183,7 @@ class TableLimits(Settings):
     delete: Share | None = Field(None, description="instead of `limits.delete`")
     update: Share | None = Field(None, description="instead of `limits.update`")
     per_org_delete: Share | None = Field(None, description="instead of `limits.per_org_delete`")
+    max_held_back: Share | None = Field(None, description="instead of `limits.max_held_back`")
     minimum: Count | None = Field(None, ge=0, description="instead of `limits.minimum`")
 
 
@@ -189,6 +193,7 @@ class Limits(Settings):
     delete: Share = Field(0.10, description="the part of a table's records that one run may delete")
     update: Share = Field(0.75, description="the part of a table's records that one run may update")
     per_org_delete: Share = Field(0.25, description="the part of one org's records that one run may delete")
+    max_held_back: Share = Field(0.10, description="the part of a file's records that may be held back for errors")
     minimum: Count = Field(20, ge=0, description="tables, and orgs, of fewer records have no limit in percent")
     on_breach: OnBreach = Field(OnBreach.HOLD_ALL, description="what a breach holds: the whole run, or its deletes")
     tables: Mapping[TableName, TableLimits] = Field(default_factory=dict)
@@ -225,7 +230,9 @@ class Schedule(Settings):
 class Repairs(Settings):
     """`[repairs]`."""
 
-    strict: Strict = Field(False, description="refuse all repairs, or those of these finding codes")
+    strict: Strict = Field(False, description="make errors of all that is switchable, or of these finding codes")
+    encoding: Encoding | None = Field(None, description="what files are in that are not UTF-8")
+    date_form: DateForm | None = Field(None, description="how dates are written that could be read in two ways")
 
 
 class Sis(Settings):
@@ -248,6 +255,8 @@ class Feed(Settings):
     key: Annotated[str, NotASetting()]
     name: Annotated[str, DefaultIs("the file's name")] = Field(description="the district's name, for people")
     timezone: Zone = Field(ZoneInfo("UTC"), description="where the district's days begin")
+    country: Country | None = Field(None, description="where telephone numbers without a prefix are; unset: unchecked")
+    oneroster: Version | None = Field(None, description="the version to read as, whatever the manifest says")
     sis: SisFile | None = Field(None, description="the student information system")
     rules: Annotated[RulesFile, DefaultIs('"default"')] = Field(description="the mapping to the target tables")
     required: tuple[TableName, ...] = Field(REQUIRED, description="tables that a bulk set must hold")

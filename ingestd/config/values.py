@@ -11,29 +11,17 @@ from importlib.metadata import entry_points
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, PlainValidator, StrictBool, StrictInt, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from ingestd.config.places import places_of
 from ingestd.config.words import Written, hint, listed, quoted
 from ingestd.core.findings import CATALOGUE
+from schemas import NAMES, VERSIONS
 
-TABLES = (
-    "academicSessions",
-    "categories",
-    "classes",
-    "classResources",
-    "courseResources",
-    "courses",
-    "demographics",
-    "enrollments",
-    "lineItems",
-    "orgs",
-    "resources",
-    "results",
-    "users",
-)
-"""The tables of the OneRoster 1.1 CSV binding."""
+TABLES = tuple(sorted(NAMES[VERSIONS[-1]], key=str.lower))
+"""The tables of OneRoster; the newest version has those of all others."""
 
 DURATION = 'a duration, like "60s", "10m", "2h" or "90d"'
 SHARE = 'a percentage from "0%" to "100%"'
@@ -42,7 +30,8 @@ ADDRESS = 'an address and a port, like "127.0.0.1:2222" or "[::1]:2222"'
 TIME = 'a time of day, like "02:00"'
 ZONE = 'a time zone, like "America/Chicago"'
 REFERENCE = 'a reference: "credential:NAME", "env:NAME" or "file:PATH"'
-STRICT = "true, false or a list of codes of repairs"
+COUNTRY = 'the two letters of a country, like "US"'
+STRICT = "true, false or a list of switchable codes"
 
 _NEVER = "a secret is never written into the configuration"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -197,6 +186,28 @@ def parse_table(found: object) -> str:
     return found
 
 
+def parse_version(found: object) -> str:
+    """Return a version of OneRoster that is read.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if not isinstance(found, str) or found not in VERSIONS:
+        raise ValueError(f"is not a version of OneRoster that is read; those are: {listed(VERSIONS)}")
+    return found
+
+
+def parse_country(found: object) -> str:
+    """Return a country whose telephone numbers are known.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if not isinstance(found, str) or found not in SUPPORTED_REGIONS:
+        raise ValueError(f"is not {COUNTRY}")
+    return found
+
+
 def parse_sink_kind(found: object) -> str:
     """Return the kind of a sink that is installed.
 
@@ -210,19 +221,19 @@ def parse_sink_kind(found: object) -> str:
 
 
 def parse_strict(found: object) -> bool | tuple[str, ...]:
-    """Return whether all repairs, none, or which are refused (law 8).
+    """Return whether all that is switchable is refused, nothing of it, or which codes (law 8).
 
     Raises:
-        ValueError: it is neither, or names a finding that is not a repair.
+        ValueError: it is neither, or names a finding that strictness does not make graver.
     """
     if isinstance(found, bool):
         return found
-    repairs = [code for code, entry in CATALOGUE.items() if entry.repair]
+    switchable = [code for code, entry in CATALOGUE.items() if entry.switchable]
     codes = found if isinstance(found, list) else None
     if codes is None:
         raise ValueError(f"is not {STRICT}")
-    if wrong := [code for code in codes if code not in repairs]:
-        raise ValueError(f"holds {quoted(wrong[0])}, which is not the code of a repair{hint(wrong[0], repairs)}")
+    if wrong := [code for code in codes if code not in switchable]:
+        raise ValueError(f"holds {quoted(wrong[0])}, which is not a switchable code{hint(wrong[0], switchable)}")
     return tuple(codes)
 
 
@@ -268,6 +279,8 @@ Listen = Annotated[Address, PlainValidator(parse_address), Written(ADDRESS, _quo
 TimeOfDay = Annotated[time, PlainValidator(parse_time), Written(TIME, lambda value: f'"{value:%H:%M}"')]
 Zone = Annotated[ZoneInfo, PlainValidator(parse_zone), Written(ZONE, quoted)]
 TableName = Annotated[str, PlainValidator(parse_table), Written("a table of OneRoster", quoted)]
+Version = Annotated[str, PlainValidator(parse_version), Written("a version of OneRoster", quoted)]
+Country = Annotated[str, PlainValidator(parse_country), Written(COUNTRY, quoted)]
 SinkKind = Annotated[str, PlainValidator(parse_sink_kind), Written("the kind of an installed sink", quoted)]
 Strict = Annotated[bool | tuple[str, ...], PlainValidator(parse_strict), Written(STRICT, _render_strict)]
 Secret = Annotated[str, PlainValidator(parse_reference), Written(REFERENCE, quoted)]

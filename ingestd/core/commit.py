@@ -15,13 +15,13 @@ from ingestd.core.references import references_of
 from ingestd.core.roster import Settled
 from ingestd.core.scan import Live, References
 from ingestd.core.validate import content_of
-from schemas import Table
+from schemas import Shape
 
 _Arrays = Ints | Hashes
 _PER_RECORD = ("rid", "hash", "id", "content", "notes")
 
 
-def live_of(table: Table, frame: pd.DataFrame, rid: Ints, hashes: Hashes, notes: Ints, seed: int) -> Live:
+def live_of(shape: Shape, frame: pd.DataFrame, rid: Ints, hashes: Hashes, notes: Ints, seed: int) -> Live:
     """Return the arrays of live records, from their columns and what the store keeps beside them."""
     return _sorted(
         Live(
@@ -30,16 +30,23 @@ def live_of(table: Table, frame: pd.DataFrame, rid: Ints, hashes: Hashes, notes:
             id=hash_ids(arrow(frame["sourcedId"]), seed),
             content=content_of(frame, seed),
             notes=notes,
-            references={column.name: references_of(frame, column, seed) for column in table.references()},
+            references=_references(shape, frame, seed),
         )
     )
 
 
-def advance(settled: Settled, first_rid: int, notes: Ints, seed: int) -> Live:
+def _references(shape: Shape, frame: pd.DataFrame, seed: int) -> dict[str, References]:
+    """Return what records refer to; columns that only other versions of the standard have are blank."""
+    given = frame.reindex(columns=[column.name for column in shape.references()], fill_value="")
+    return {column.name: references_of(given, column, seed) for column in shape.references()}
+
+
+def advance(settled: Settled, shape: Shape, first_rid: int, notes: Ints, seed: int) -> Live:
     """Return the live arrays after this run.
 
     Args:
         settled: the table.
+        shape: its columns as they are kept.
         first_rid: the key of the first opened version; the others follow.
         notes: the notes of all candidates, as bits of the snapshot.
         seed: the feed's.
@@ -59,7 +66,7 @@ def advance(settled: Settled, first_rid: int, notes: Ints, seed: int) -> Live:
         id=new.id[opened],
         content=new.content[opened],
         notes=notes[opened],
-        references={column.name: references_of(frame, column, seed) for column in settled.table.references()},
+        references=_references(shape, frame, seed),
     )
     for added in (touched, dulled, born):
         kept = _merged(kept, _sorted(added)) if len(added) else kept

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingestd.core.model import Breach, Changes
+from ingestd.core.model import Breach, Changes, TableCount
 
 _ROUNDING = 1e-6
 """What a product of a fraction and a count may be off by; no count of records lies so near to a limit and beyond it."""
@@ -13,6 +13,8 @@ _ROUNDING = 1e-6
 class Limits:
     """How much of a table may change in one run, as fractions: exactly so much is allowed, more is a breach.
 
+    `max_held_back` is of the records in the file.
+
     A table, or an org's part of one, of fewer records than `minimum` is not judged by fractions. Only that a table
     would lose all of its records is a breach whatever its size.
     """
@@ -20,6 +22,7 @@ class Limits:
     delete: float = 0.10
     update: float = 0.75
     per_org_delete: float = 0.25
+    max_held_back: float = 0.10
     minimum: int = 20
 
 
@@ -45,6 +48,15 @@ def guard(
         losses: what single orgs would lose.
     """
     return (*_of_table(table, changes, live, limits), *_of_orgs(table, losses, limits))
+
+
+def guard_held_back(table: str, count: TableCount, limits: Limits) -> tuple[Breach, ...]:
+    """Return the breach of a file of which too many records are held back: something is wrong with the export."""
+    held_back, rows, limit = count.held_back, count.rows, limits.max_held_back
+    if not _is_over(held_back, rows, limit, limits.minimum):
+        return ()
+    message = _says(f"{held_back:,} of the {rows:,} records in {table}.csv were held back", held_back / rows, limit)
+    return (Breach("too-many-held-back", message, table, None, held_back, rows, limit),)
 
 
 def largest_at_risk(changes: Changes, limits: Limits) -> float:

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ingestd.core.findings import batch
-from ingestd.core.manifest import FILE, TABLES_1_2
+from ingestd.core.manifest import FILE
 from ingestd.core.model import Batch
-from schemas import MANIFEST_TABLES
+from schemas import NAMES, VERSIONS
 
-FILES = (FILE, *(f"{table}.csv" for table in (*MANIFEST_TABLES["1.1"], *TABLES_1_2)))
-"""The files that OneRoster 1.1 or 1.2 names."""
+FILES = (FILE, *(f"{table}.csv" for table in NAMES[VERSIONS[-1]]))
+"""The files that OneRoster names; the newest version has all those of its predecessors."""
 
 _CANONICAL = {name.lower(): name for name in FILES}
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
@@ -51,6 +51,7 @@ def arrange(names: Iterable[str]) -> Layout:
         *_doubled([name.removeprefix(folder) for name in roster]),
         *_recased(files, bare),
         *_ignored([*others, *litter]),
+        *([] if files else _wrapped(others)),
     )
     return Layout(files, (*files, *map(show, others)), batches)
 
@@ -72,6 +73,13 @@ def _nested(names: Collection[str]) -> Iterator[Batch]:
     if inside:
         more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
         yield batch("unsafe-zip", detail=f"files lie in folders inside it: {', '.join(inside[:3])}{more}")
+
+
+def _wrapped(names: Iterable[str]) -> Iterator[Batch]:
+    """Find the zip that was meant, where somebody zipped it once more."""
+    inner = sorted(name for name in names if name.lower().endswith(".zip"))
+    if inner:
+        yield batch("nested-zip", name=show(inner[0]))
 
 
 def _doubled(names: Iterable[str]) -> Iterator[Batch]:

@@ -12,26 +12,19 @@ from dataclasses import dataclass
 
 from ingestd.core.findings import batch
 from ingestd.core.model import Batch, Manifest, Mode
+from schemas import NAMES, VERSIONS
 
 FILE = "manifest.csv"
 HEADER = ["propertyName", "value"]
+_HEADERS = (["propertyname", "value"], ["propertyname", "propertyvalue"])
+"""How the header is written too, blanks and case aside (rules 6)."""
 MAX_ROWS = 1000
 """The longest manifest, 1.2's, has 26 rows."""
 
-TABLES_1_2 = (
-    "lineItemLearningObjectiveIds",
-    "lineItemScoreScales",
-    "resultLearningObjectiveIds",
-    "resultScoreScales",
-    "roles",
-    "scoreScales",
-    "userProfiles",
-    "userResources",
-)
-"""The tables that 1.2 adds to those of 1.1 (binding 1.2, table 3.1)."""
-
 _PLAIN = ("manifest.version", "oneroster.version", "source.systemName", "source.systemCode")
 _SHOWABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SUFFIXED = re.compile(rf"\s*[vV]?({'|'.join(map(re.escape, VERSIONS))})(?:[._-][0-9A-Za-z._-]{{0,12}})?\s*")
+"""A version with a correction or a profile behind it, such as 1.2.1 or 1.2_JP: the binding is that of the version."""
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
@@ -42,23 +35,29 @@ class _Row:
     line: int
 
 
-def parse(text: bytes, tables: Sequence[str], files: Collection[str] = ()) -> tuple[Manifest | None, tuple[Batch, ...]]:
+def parse(
+    text: bytes, files: Collection[str] = (), version: str | None = None
+) -> tuple[Manifest | None, tuple[Batch, ...]]:
     """Return the manifest, and all that is wrong or was repaired in it; None if it cannot be relied on.
 
-    `tables` are those that the binding knows, `files` the names of the files in the zip (`users.csv`): they decide
-    the mode of a table of which the manifest does not speak. Never raises: `text` may be any bytes.
+    Args:
+        text: the file's bytes, whatever they are.
+        files: the names of the files in the zip (`users.csv`): they decide the mode of a table of which the manifest
+            does not speak.
+        version: the version to read as, whatever the manifest says.
     """
     rows, faults = _rows(text)
     if rows is None:
         return None, faults
+    said, doubts = (version, ()) if version else _version(rows)
+    tables = NAMES.get(said, NAMES[VERSIONS[-1]])
     present = {table for table in tables if f"{table}.csv" in files}
     modes = {table: Mode.BULK if table in present else Mode.ABSENT for table in tables}
     declared, found = _modes({f"file.{table}": table for table in tables}, rows, present)
-    version, doubts = _version(rows)
-    batches = (*faults, *doubts, *_manifest_version(rows), *_unknown(rows, tables, version), *found)
+    batches = (*faults, *doubts, *_manifest_version(rows), *_unknown(rows, tables), *found)
     if any(one.code == "bad-manifest" for one in batches):
         return None, batches
-    return Manifest(version, modes | declared), batches
+    return Manifest(said, modes | declared), batches
 
 
 def _bad(detail: str, lines: Sequence[int] = ()) -> Batch:
@@ -81,8 +80,13 @@ def _rows(text: bytes) -> tuple[list[_Row] | None, tuple[Batch, ...]]:
     if faults:
         return None, (*bom, *faults)
     blank = [line for line, row in cells if not any(map(str.strip, row))]
-    repairs = (*bom, batch("blank-line", file=FILE, lines=blank)) if blank else bom
+    repairs = (*bom, *([batch("blank-line", file=FILE, lines=blank)] if blank else ()), *_reheaded(filled[0]))
     return [_Row(row[0], row[1], line) for line, row in filled[1:]], repairs
+
+
+def _reheaded(header: tuple[int, list[str]]) -> Iterator[Batch]:
+    if header[1] != HEADER:
+        yield batch("manifest-header", file=FILE, lines=[header[0]])
 
 
 def _cells(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -104,7 +108,7 @@ def _shape(rows: Sequence[tuple[int, list[str]]]) -> Iterator[Batch]:
     if len(rows) > MAX_ROWS:
         yield _bad(f"it has more than {MAX_ROWS} rows")
         return
-    if rows[0][1] != HEADER:
+    if [name.strip().lower() for name in rows[0][1]] not in _HEADERS:
         yield _bad("its header is not propertyName,value", [rows[0][0]])
         return
     names = [row[0] for _, row in rows]
@@ -119,10 +123,16 @@ def _shape(rows: Sequence[tuple[int, list[str]]]) -> Iterator[Batch]:
 
 
 def _version(rows: Sequence[_Row]) -> tuple[str, tuple[Batch, ...]]:
-    for row in rows:
-        if row.name == "oneroster.version" and row.value:
-            return row.value, ()
-    return "", (_bad("oneroster.version is not given"),)
+    """Return the version as `schemas` knows it, if it does, and what was done to get there."""
+    row = next((row for row in rows if row.name == "oneroster.version" and row.value), None)
+    if row is None:
+        return "", (_bad("oneroster.version is not given"),)
+    match = _SUFFIXED.fullmatch(row.value)
+    if row.value in VERSIONS or match is None:
+        return row.value, ()
+    given = row.value.strip()
+    told = batch("version-suffix", file=FILE, column="value", lines=[row.line], given=given, version=match[1])
+    return match[1], (told,)
 
 
 def _manifest_version(rows: Sequence[_Row]) -> Iterator[Batch]:
@@ -134,14 +144,15 @@ def _manifest_version(rows: Sequence[_Row]) -> Iterator[Batch]:
         yield _bad("manifest.version is not 1.0", [row.line])
 
 
-def _unknown(rows: Sequence[_Row], tables: Sequence[str], version: str) -> Iterator[Batch]:
+def _unknown(rows: Sequence[_Row], tables: Sequence[str]) -> Iterator[Batch]:
     """Find properties that the binding does not have, with the nearest that it has."""
     known = (*_PLAIN, *(f"file.{table}" for table in tables))
-    later = {f"file.{table}" for table in TABLES_1_2 if table not in tables}
     for row in rows:
-        if row.name in known or (row.name in later and version != "1.1"):
+        if row.name in known:
             continue
-        hint = "; it is of OneRoster 1.2" if row.name in later else _nearest(row.name, known)
+        other = next((version for version in VERSIONS if row.name.removeprefix("file.") in NAMES[version]), None)
+        is_other = other and row.name.startswith("file.")
+        hint = f"; it is of OneRoster {other}" if is_other else _nearest(row.name, known)
         name = row.name if _SHOWABLE.fullmatch(row.name) else f"on line {row.line}"
         yield batch("unknown-property", file=FILE, column="propertyName", lines=[row.line], name=name, hint=hint)
 

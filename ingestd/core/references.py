@@ -100,7 +100,7 @@ def _same_bytes_twice(table: Table, scanned: Scanned, present: int) -> list[Batc
 
 
 def _about_ids(code: str, table: Table, lines: Ints) -> Batch:
-    return findings.batch(code, file=table.file, column="sourcedId", lines=lines)
+    return findings.batch(code, file=table.file, column=table.told("sourcedId"), lines=lines)
 
 
 def _drop(new: Candidates, rows: Mask) -> Candidates:
@@ -197,7 +197,7 @@ def _missing(code: str, table: Table, column: Column, lines: Ints, sourced_id: s
     return findings.batch(
         code,
         file=table.file,
-        column=column.name,
+        column=column.header,
         lines=np.sort(lines),
         stands_for=len(lines),
         caused_by=cause,
@@ -205,6 +205,12 @@ def _missing(code: str, table: Table, column: Column, lines: Ints, sourced_id: s
         id=sourced_id,
         target=f"{column.references}.csv",
     )
+
+
+def leave_out(new: Candidates, column: Column, rows: Mask, seed: int) -> Candidates:
+    """Leave a reference out of records; each of them is read again until it is whole."""
+    items = _items(new.frame, column, seed)
+    return _leave_out(new, column, items, rows[items.row], rows, seed)
 
 
 def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: Mask, seed: int) -> Candidates:

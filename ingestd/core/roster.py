@@ -3,7 +3,7 @@
 Law 1 lives here: only absence from a filled bulk file, or the word tobedeleted, removes anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from ingestd.core.guard import OrgLoss
 from ingestd.core.hashing import find, hash_ids, is_member
 from ingestd.core.model import Batch, Changes, Hashes, Ints, Mask, Mode, TableCount
 from ingestd.core.scan import Live, Scanned
-from ingestd.core.validate import Candidates
+from ingestd.core.validate import Candidates, marks_of
 from schemas import Table
 
 
@@ -79,8 +79,15 @@ def demote(new: Candidates, frame: pd.DataFrame, positions: Ints, live: Live, li
         content=np.concatenate([new.content, live.content[positions]]),
         held=np.concatenate([new.held, none]),
         gone=np.concatenate([new.gone, none]),
-        notes=np.concatenate([new.notes, np.zeros(len(positions), np.int64)]),
+        notes=np.concatenate([new.notes, _marks(new.table, joined.iloc[len(new) :])]),
     )
+
+
+def _marks(table: Table, frame: pd.DataFrame) -> Ints:
+    bits = np.zeros(len(frame), np.int64)
+    for i, one in enumerate(marks_of(table, frame)):
+        bits |= one.rows.astype(np.int64) << i
+    return bits
 
 
 def keeps_all(mode: Mode, new: Candidates, scanned: Scanned) -> bool:
@@ -90,7 +97,8 @@ def keeps_all(mode: Mode, new: Candidates, scanned: Scanned) -> bool:
 
 def _nameless(new: Candidates) -> Mask:
     """Return which candidates were held back for their own sourcedId: nobody knows whom they meant."""
-    bad = {line for one in new.batches if one.column == "sourcedId" and one.code in _ID_FAULTS for line in one.lines}
+    name = new.table.told("sourcedId")
+    bad = {line for one in new.batches if one.column == name and one.code in _ID_FAULTS for line in one.lines}
     return np.isin(new.lines, list(bad)) if bad else np.zeros(len(new), bool)
 
 
@@ -131,8 +139,20 @@ def settle(
         deleted=difference.absent[goes],
         forgotten=positions[np.isin(live.id[positions], new.id[new.held & (new.hash == 0)])],
         count=count,
-        batches=(*new.batches, *_about_file(new.table, count, mode, is_unsure=keep_all and scanned.rows > 0)),
+        batches=(
+            *new.batches,
+            *_about_file(new.table, count, mode, is_unsure=keep_all and scanned.rows > 0),
+            *(_unknown_deletions(new, live) if mode is Mode.DELTA and len(live) else ()),
+        ),
     )
+
+
+def _unknown_deletions(new: Candidates, live: Live) -> Iterator[Batch]:
+    """Tell of what a delta takes away that is not there; a feed that knows nothing of the table cannot tell."""
+    unknown = new.gone & ~is_member(new.id, np.sort(live.id))
+    if unknown.any():
+        name = new.table.told("sourcedId")
+        yield findings.batch("unknown-deletion", file=new.table.file, column=name, lines=new.lines[unknown])
 
 
 def _moved(found: Difference, positions: Ints, rows: Ints) -> Difference:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
-from schemas import Column, Table
+from schemas import Column, Shape
 
 FIELD_VERBS = ("from", "const", "template", "item", "lookup", "take", "map", "default", "case")
 TABLE_VERBS = ("name", "from", "where", "key", "on_absent", "update", "fields")
@@ -84,12 +84,12 @@ class Rules:
     fingerprint: str
 
 
-def parse_rules(data: Mapping[str, Any], tables: Mapping[str, Table]) -> tuple[Rules, tuple[str, ...]]:
+def parse_rules(data: Mapping[str, Any], tables: Mapping[str, Shape]) -> tuple[Rules, tuple[str, ...]]:
     """Read the parsed TOML of a rules file.
 
     Args:
         data: as `tomllib` gives it.
-        tables: the tables of the binding, to check columns against.
+        tables: the tables of the standard, to check columns against.
 
     Returns:
         The rules, and the faults, each as `key: what is wrong`. With faults the rules are not to be used.
@@ -106,7 +106,7 @@ Word = TypeVar("Word", bound=StrEnum)
 class _Reader:
     """Reads what it can and notes what it cannot; `maps` are the names of the value maps that there are."""
 
-    tables: Mapping[str, Table]
+    tables: Mapping[str, Shape]
     maps: tuple[str, ...] = ()
     faults: list[str] = field(default_factory=list)
 

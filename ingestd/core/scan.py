@@ -5,6 +5,7 @@ header, so a header in another order makes everything new: slower, never wrong.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from ingestd.core import findings
 from ingestd.core.gate import FIELD_LIMIT, Fault, Faults, gate, identify
 from ingestd.core.hashing import find, hash_bytes, seed_of
 from ingestd.core.model import Batch, Hashes, Ints, Mask
-from ingestd.core.records import BOM, LINE_LIMIT, LineTooLongError, Piece, split
+from ingestd.core.records import BOM, LINE_LIMIT, LineTooLongError, Piece, count_commas, split
 
 NEW, BLANK = -1, -2
 """What `Scanned.met` says of a record that is not in the snapshot, and of a blank line."""
@@ -112,7 +113,7 @@ class Scanned:
         return self.starts[at[order[first]]]
 
 
-def scan(file: str, chunks: Iterable[bytes], live: Live, seed: int) -> Scanned:
+def scan(file: str, chunks: Iterable[bytes], live: Live, seed: int, sourced_id: str = "sourcedId") -> Scanned:
     """Scan one file against the snapshot's live records of its table.
 
     Args:
@@ -120,8 +121,9 @@ def scan(file: str, chunks: Iterable[bytes], live: Live, seed: int) -> Scanned:
         chunks: the file's bytes, in pieces of any size.
         live: the live records of the table.
         seed: of the feed and of everything but the header that decides how a record is read.
+        sourced_id: the name of the column that holds a record's own id.
     """
-    work = _Scan(file, live, seed)
+    work = _Scan(file, live, seed, sourced_id.casefold())
     try:
         for piece in split(chunks):
             work.add(piece)
@@ -132,11 +134,16 @@ def scan(file: str, chunks: Iterable[bytes], live: Live, seed: int) -> Scanned:
 
 @dataclass(slots=True)
 class _Scan:
-    """A scan under way. `header` is None before the first line, and empty when that cannot be used."""
+    """A scan under way. `header` is None before the first line, and empty when that cannot be used.
+
+    `surplus` counts the blank names in which the header ends; a record may have as many blank cells more.
+    """
 
     file: str
     live: Live
     seed: int
+    sourced_id: str
+    surplus: int = 0
     header: tuple[str, ...] | None = None
     batches: list[Batch] = field(default_factory=list)
     met: list[NDArray[np.int32]] = field(default_factory=lambda: [np.zeros(0, np.int32)])
@@ -156,11 +163,18 @@ class _Scan:
 
     def _take_header(self, piece: Piece) -> Piece:
         self.seed = seed_of(self.seed, _without_marks(piece.records[0]).hex())
-        self.header, found = read_header(self.file, piece.records[0])
+        names, found = read_header(self.file, piece.records[0])
+        self.header = _trimmed(names)
+        self.surplus = len(names) - len(self.header)
         self.batches += found
+        if self.surplus:
+            told = findings.batch("trailing-columns", file=self.file, lines=[1], count=self.surplus)
+            self.batches.append(told)
         return Piece(piece.records[1:], piece.lines[1:])
 
     def _match(self, piece: Piece, width: int) -> None:
+        if self.surplus:
+            piece = Piece(_without_surplus(piece.records, width, self.surplus), piece.lines)
         hashes = hash_bytes(piece.records, self.seed)
         met = find(hashes, self.live.hash).astype(np.int32)
         new = np.flatnonzero(met == NEW)
@@ -180,7 +194,7 @@ class _Scan:
     def _fail(self, records: list[bytes], faults: Faults, lines: Ints, width: int) -> None:
         for fault in map(Fault, np.unique(faults[faults != 0]).tolist()):
             self.faults.setdefault(fault, []).extend(lines[faults == fault].tolist())
-        is_id_first = _is_sourced_id(self.header[0]) if self.header else False
+        is_id_first = self.header is not None and self.header[0].strip().casefold() == self.sourced_id
         failed = [records[i] for i in np.flatnonzero((faults != 0) & (faults != Fault.blank_line))]
         ids = [identify(one, width) for one in failed] if is_id_first else [None] * len(failed)
         self.broken += (one for one in ids if one is not None)
@@ -204,8 +218,17 @@ class _Scan:
         )
 
 
-def _is_sourced_id(name: str) -> bool:
-    return name.strip().casefold() == "sourcedid"
+def _trimmed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of a header without the blank ones at its end."""
+    filled = [i for i, name in enumerate(names) if name.strip()]
+    return names[: filled[-1] + 1] if filled else ()
+
+
+def _without_surplus(records: list[bytes], width: int, surplus: int) -> list[bytes]:
+    """Return the records without the blank cells that stand below blank names; others are left as they are."""
+    blank_cells = re.compile(rb'(?:,(?:""|[ \t]*)){%d}$' % surplus)
+    full = width + surplus - 1
+    return [blank_cells.sub(b"", one) if count_commas(one) == full else one for one in records]
 
 
 def _unusable(file: str, detail: str, *at: int) -> Batch:

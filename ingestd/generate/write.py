@@ -59,7 +59,9 @@ def _members(
 
 
 def _manifest(roster: Mapping[str, pd.DataFrame], modes: Mapping[str, str]) -> bytes:
-    found = {table: Mode.BULK if table in roster else Mode.ABSENT for table in schemas.MANIFEST_TABLES[VERSION]}
+    found = {
+        table: Mode.BULK if table in roster else Mode.ABSENT for table in sorted(schemas.NAMES[VERSION], key=str.lower)
+    }
     rows = {
         "propertyName": "value",
         "manifest.version": "1.0",

@@ -1,6 +1,7 @@
 """academicSessions.csv: school years and what they are divided into."""
 
 from schemas.fields import date, one_of, ref, text, year
+from schemas.rules import in_order
 from schemas.v1p1.record import Record
 
 
@@ -13,3 +14,8 @@ class AcademicSessions(Record):
     endDate: str = date(required=True)
     parentSourcedId: str = ref("academicSessions")
     schoolYear: str = year(required=True)
+
+    class Config:
+        """What is true of its cells together."""
+
+        metadata = {"rules": (in_order("startDate", "endDate"),)}

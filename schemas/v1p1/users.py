@@ -1,6 +1,6 @@
 """users.csv: students, staff and guardians."""
 
-from schemas.fields import boolean, one_of, refs, text, text_list, user_ids
+from schemas.fields import boolean, email_address, grade_levels, one_of, phone_number, refs, text, user_ids
 from schemas.v1p1.record import Record
 
 
@@ -18,9 +18,9 @@ class Users(Record):
     familyName: str = text(required=True)
     middleName: str = text()
     identifier: str = text()
-    email: str = text()
-    sms: str = text()
-    phone: str = text()
+    email: str = email_address()
+    sms: str = phone_number()
+    phone: str = phone_number()
     agentSourcedIds: str = refs("users")
-    grades: str = text_list()
+    grades: str = grade_levels()
     password: str = text()

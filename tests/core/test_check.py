@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ingestd.core.check import Checked, check
+from ingestd.core.check import Checked, Demands, check
 from ingestd.core.model import Batch, Manifest, Mode, Severity
-from schemas import MANIFEST_TABLES, load
+from schemas import NAMES, load
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,15 @@ class Stand:
     """A table of a binding of three."""
 
     columns: list[Refers] = field(default_factory=list)
+    needs: tuple[str, ...] = ()
 
 
 TABLES = {
     "orgs": Stand([Refers("orgs", required=False)]),
     "users": Stand([Refers("orgs"), Refers("users", required=False), Refers(None)]),
     "enrollments": Stand([Refers("users"), Refers("orgs")]),
+    "results": Stand([], needs=("categories",)),
+    "categories": Stand(),
 }
 
 
@@ -40,20 +43,20 @@ def run(
     required: Collection[str] = (),
     allow_missing: Collection[str] = (),
     accepted_before: Collection[str] = (),
+    is_alone: bool = False,
 ) -> Checked:
     """Check a set: `modes` as `users=bulk`, the rest absent; `files` without `.csv`, manifest.csv added if declared."""
-    declared = dict.fromkeys([*TABLES, "results"], Mode.ABSENT)
+    declared = dict.fromkeys(TABLES, Mode.ABSENT)
     for one in (modes or "").split():
         table, _, mode = one.partition("=")
         declared[table] = Mode(mode)
     names = [f"{name}.csv" for name in files.split()]
     return check(
+        version=version,
         manifest=None if modes is None else Manifest(version, declared),
         files=names if modes is None else [*names, "manifest.csv"],
-        required=required,
-        allow_missing=allow_missing,
-        accepted_before=accepted_before,
         tables=TABLES,
+        demands=Demands(required, allow_missing, accepted_before, is_alone),
     )
 
 
@@ -71,69 +74,44 @@ def only(checked: Checked) -> Batch:
 def test_whole_bulk_set_passes() -> None:
     """What is declared and there is read as declared."""
     checked = run("orgs=bulk users=bulk enrollments=bulk", "orgs users enrollments", required=["orgs", "users"])
-    assert checked == Checked("1.1", dict.fromkeys(TABLES, Mode.BULK), (), ())
+    modes = {**dict.fromkeys(TABLES, Mode.ABSENT), **dict.fromkeys(["orgs", "users", "enrollments"], Mode.BULK)}
+    assert checked == Checked("1.1", modes, (), ())
 
 
-# The version --------------------------------------------------------------------------------------------------------
-
-
-def test_set_without_manifest_is_refused() -> None:
-    """Without a manifest the standard reads 1.0, which is not read."""
-    checked = run(None, "orgs users")
-    assert told(checked) == [("missing-manifest", "manifest.csv")]
-    assert checked.version == "1.0"
-
-
-def test_the_seven_files_of_1_0_are_told_as_such() -> None:
-    """The seven files of 1.0 and no other are named as 1.0 too, as what follows from the missing manifest."""
-    checked = run(None, "academicSessions classes courses demographics enrollments orgs users")
-    assert [one.code for one in checked.batches] == ["missing-manifest", "unsupported-version"]
-    assert checked.batches[1].caused_by is not None
-
-
-def test_manifest_that_cannot_be_read_is_not_missing() -> None:
-    """A manifest with faults of its own is not told as missing; the rest of the set is checked."""
-    checked = check(
-        manifest=None, files=["manifest.csv", "users.csv"], required=["orgs"], allow_missing=[], accepted_before=[],
-        tables=TABLES,
-    )  # fmt: skip
+def test_files_count_where_the_manifest_cannot_be_read() -> None:
+    """What has no word of a manifest is bulk if it is there, and the rest of the set is checked."""
+    checked = run(None, "users", required=["orgs"])
     assert told(checked) == [("missing-file", "orgs.csv")]
-    assert checked.version is None
     assert checked.modes["users"] is Mode.BULK
 
 
-@pytest.mark.parametrize(
-    "files",
-    ["orgs users roles", "orgs users roles relationships userFlags", "users userFlags", "users relationships classes"],
-)
-def test_sds_is_told_kindly(files: str) -> None:
-    """A set with files of Microsoft SDS and no manifest is named, and nothing else is said of it."""
-    checked = run(None, files)
-    assert told(checked) == [("looks-like-sds", None)]
-    assert checked.version is None
+def test_set_of_1_0_is_seven_files() -> None:
+    """1.0 knows no absent files; only demographics is missed with a warning."""
+    files = "academicSessions classes courses enrollments orgs users"
+    checked = check(
+        version="1.0",
+        manifest=None,
+        files=[f"{name}.csv" for name in files.split()],
+        tables=load("1.0"),
+        demands=Demands(),
+    )
+    assert told(checked) == [("missing-file", "demographics.csv")]
+    assert only(checked).severity is Severity.WARNING
+    checked = check(version="1.0", manifest=None, files=["users.csv"], tables=load("1.0"), demands=Demands())
+    assert {file for _, file in told(checked)} == {f"{name}.csv" for name in NAMES["1.0"] if name != "users"}
 
 
-def test_1_2_without_manifest_is_not_sds() -> None:
-    """Roles beside user profiles are OneRoster 1.2; its manifest is missing."""
-    assert told(run(None, "orgs users roles userProfiles")) == [("missing-manifest", "manifest.csv")]
+def test_manifest_alone_says_that_nothing_changed() -> None:
+    """A zip with nothing but a manifest that calls every table absent is a day without changes (binding, section 2)."""
+    checked = run("", "", required=["orgs"], accepted_before=["orgs", "users"])
+    assert told(checked) == [("nothing-sent", "manifest.csv")]
+    assert only(checked).severity is Severity.INFO
+    assert not checked.breaches
 
 
-def test_sds_files_beside_a_manifest_are_no_matter() -> None:
-    """A manifest makes it OneRoster, whatever else is in the zip."""
-    assert not run("users=bulk orgs=bulk", "users orgs userFlags").batches
-
-
-@pytest.mark.parametrize("version", ["1.2", "1.0", "1.2_JP", "2"])
-def test_other_version_is_refused(version: str) -> None:
-    """Another version is named, and hides what would follow from it."""
-    checked = run("users=bulk", "", version=version, required=["orgs"])
-    assert only(checked).message == f"OneRoster {version} is not read by this version; 1.1 is"
-    assert checked.version == version
-
-
-def test_version_that_is_no_version_is_not_shown() -> None:
-    """What stands in place of a version may be anything, and is not repeated."""
-    assert "Mary" not in only(run("users=bulk", "users", version="Mary Smith")).message
+def test_manifest_alone_that_declares_files_is_incomplete() -> None:
+    """Where a file is declared and not there, something is missing."""
+    assert ("missing-file", "orgs.csv") in told(run("orgs=bulk", ""))
 
 
 # Missing files ------------------------------------------------------------------------------------------------------
@@ -213,16 +191,18 @@ def test_undeclared_file_is_not_read() -> None:
     assert checked.modes["users"] is Mode.ABSENT
 
 
-def test_file_of_the_gradebook_is_ignored() -> None:
-    """A table that the manifest knows and that is not read is told; it is in no mode."""
-    checked = run("orgs=bulk results=bulk", "orgs results")
-    assert told(checked) == [("ignored-file", "results.csv")]
-    assert "results" not in checked.modes
-
-
 def test_missing_file_of_the_gradebook_is_a_warning() -> None:
-    """A table that would not be read rejects nothing."""
-    assert only(run("orgs=bulk results=bulk", "orgs")).severity is Severity.WARNING
+    """A table that makes no roster rejects none."""
+    found = run("orgs=bulk results=bulk", "orgs").batches
+    assert [(one.file, one.severity) for one in found] == [("results.csv", Severity.WARNING)]
+
+
+def test_table_may_need_another_without_referring_to_it() -> None:
+    """A bulk file that says nothing without another one misses it."""
+    found = run("results=bulk", "results").batches
+    assert [(one.file, one.message) for one in found] == [
+        ("categories.csv", "categories.csv is missing: results.csv is bulk and needs it")
+    ]
 
 
 def test_file_of_1_2_in_a_set_of_1_1_is_ignored() -> None:
@@ -248,9 +228,9 @@ def test_undeclared_file_is_left_out_too() -> None:
     assert [one.table for one in checked.breaches] == ["users"]
 
 
-def test_set_without_files_leaves_all_out() -> None:
-    """A manifest alone deletes nothing and is looked at by a person."""
-    checked = run("", "", accepted_before=["orgs", "users"])
+def test_set_without_files_that_were_not_declared_absent_leaves_all_out() -> None:
+    """A set of nothing but files that are not read deletes nothing and is looked at by a person."""
+    checked = run("", "orgs users", accepted_before=["orgs", "users"])
     assert [one.table for one in checked.breaches] == ["orgs", "users"]
 
 
@@ -273,10 +253,23 @@ def test_first_set_leaves_nothing_out() -> None:
 
 
 def test_delta_needs_a_bulk_before_it() -> None:
-    """A delta for a table of which nothing was accepted has nothing to be applied to."""
-    checked = run("users=delta orgs=delta", "users orgs", accepted_before=["orgs"])
-    assert only(checked).message == "users.csv is a delta and nothing has been accepted yet"
-    assert only(checked).severity is Severity.CATASTROPHIC
+    """A delta on a feed of which nothing was accepted has nothing to be applied to."""
+    found = run("users=delta orgs=delta", "users orgs").batches
+    assert [one.message for one in found] == [
+        f"{file} is a delta and nothing has been accepted yet" for file in ("orgs.csv", "users.csv")
+    ]
+    assert {one.severity for one in found} == {Severity.CATASTROPHIC}
+
+
+def test_table_may_begin_with_a_delta() -> None:
+    """A table without records had no place in the bulk set: its first records may come as a delta."""
+    assert not run("users=delta orgs=delta", "users orgs", accepted_before=["orgs"]).batches
+
+
+def test_delta_on_its_own_is_noted() -> None:
+    """Where there is no feed there is no past either: what a delta refers to is not looked up."""
+    found = run("users=delta", "users", is_alone=True).batches
+    assert [(one.code, one.severity) for one in found] == [("delta-alone", Severity.INFO)]
 
 
 # The binding itself -------------------------------------------------------------------------------------------------
@@ -289,6 +282,12 @@ MATRIX = {
     "classes": {"academicSessions", "courses", "orgs"},
     "enrollments": {"classes", "orgs", "users"},
     "demographics": {"users"},
+    "resources": set(),
+    "classResources": {"classes", "resources"},
+    "courseResources": {"courses", "resources"},
+    "categories": set(),
+    "lineItems": {"academicSessions", "categories", "classes"},
+    "results": {"lineItems", "users"},
 }
 """What each bulk file of 1.1 cannot do without; what those need in their turn is in their own row."""
 
@@ -296,9 +295,19 @@ MATRIX = {
 @pytest.mark.parametrize("table", MATRIX)
 def test_bulk_matrix_of_1_1(table: str) -> None:
     """The references of the schemas give the standard's bulk matrix."""
-    declared = dict.fromkeys(MANIFEST_TABLES["1.1"], Mode.ABSENT) | {table: Mode.BULK}
+    assert missed("1.1", table) == MATRIX[table]
+
+
+def test_users_of_1_2_need_their_roles() -> None:
+    """What a user is stands in roles.csv, so that users.csv says too little without it (binding 1.2, table A1)."""
+    assert missed("1.2", "users") == {"roles"}
+
+
+def missed(version: str, table: str) -> set[str]:
+    """Return what is missed when a set has one bulk file."""
+    declared = dict.fromkeys(NAMES[version], Mode.ABSENT) | {table: Mode.BULK}
     checked = check(
-        manifest=Manifest("1.1", declared), files=["manifest.csv", f"{table}.csv"], required=[], allow_missing=[],
-        accepted_before=[], tables=load("1.1"),
+        version=version, manifest=Manifest(version, declared), files=["manifest.csv", f"{table}.csv"],
+        tables=load(version), demands=Demands(),
     )  # fmt: skip
-    assert {str(one.file).removesuffix(".csv") for one in checked.batches} == MATRIX[table]
+    return {str(one.file).removesuffix(".csv") for one in checked.batches}

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from ingestd.core.manifest import MAX_ROWS, parse
 from ingestd.core.model import Batch, Manifest, Mode, Severity
-from schemas import MANIFEST_TABLES
+from schemas import NAMES
 
-TABLES = MANIFEST_TABLES["1.1"]
+TABLES = sorted(NAMES["1.1"])
 HEAD = "propertyName,value\r\nmanifest.version,1.0\r\noneroster.version,1.1\r\n"
 FULL = HEAD + "".join(f"file.{table},absent\r\n" for table in TABLES)
 
@@ -16,7 +16,7 @@ FULL = HEAD + "".join(f"file.{table},absent\r\n" for table in TABLES)
 def read(text: str | bytes, *files: str) -> tuple[Manifest | None, dict[str, Batch]]:
     """Return the manifest and its findings by code."""
     raw = text.encode() if isinstance(text, str) else text
-    manifest, batches = parse(raw, TABLES, files)
+    manifest, batches = parse(raw, files)
     return manifest, {one.code: one for one in batches}
 
 
@@ -24,7 +24,7 @@ def modes(text: str | bytes, *files: str) -> dict[str, str]:
     """Return the tables that are not absent."""
     manifest, _ = read(text, *files)
     assert manifest is not None
-    assert list(manifest.modes) == list(TABLES)
+    assert sorted(manifest.modes) == TABLES
     return {table: str(mode) for table, mode in manifest.modes.items() if mode is not Mode.ABSENT}
 
 
@@ -89,7 +89,7 @@ def test_missing_row_is_answered_by_the_zip() -> None:
     """A table without a row, or with a blank one, is bulk if its file came, with a warning, and else absent."""
     text = HEAD + "file.users,bulk\r\nfile.orgs,\r\nfile.courses,\r\n"
     assert modes(text, "users.csv", "orgs.csv", "classes.csv") == {"users": "bulk", "orgs": "bulk", "classes": "bulk"}
-    _, batches = parse(text.encode(), TABLES, ["users.csv", "orgs.csv", "classes.csv"])
+    _, batches = parse(text.encode(), ["users.csv", "orgs.csv", "classes.csv"])
     assert sorted(one.message.split()[6] for one in batches) == ["classes.csv", "orgs.csv"]
     assert {one.code for one in batches} == {"missing-property"}
 
@@ -127,6 +127,37 @@ def test_properties_of_a_later_version_are_not_told_one_by_one() -> None:
     assert not found
 
 
+@pytest.mark.parametrize(
+    ("given", "version"),
+    [
+        *(("1.2.1", "1.2"), ("1.2_JP", "1.2"), ("1.1.1", "1.1"), ("v1.1", "1.1"), (" 1.2 ", "1.2")),
+        *(("1.0", None), ("1.20", None)),
+    ],
+)
+def test_version_with_a_correction_or_a_profile_behind_it(given: str, version: str | None) -> None:
+    """1.2.1 and the profiles of 1.2 are 1.2; what is another number is left as it is, and so is what is right."""
+    manifest, found = read(FULL.replace("oneroster.version,1.1", f"oneroster.version,{given}"))
+    assert manifest is not None
+    assert manifest.oneroster == (version or given)
+    assert ("version-suffix" in found) == (version is not None)
+
+
+def test_feed_may_name_the_version() -> None:
+    """What the feed says outweighs the manifest, which may then lack its own word."""
+    manifest, batches = parse(FULL.replace("oneroster.version,1.1", "oneroster.version,").encode(), (), "1.2")
+    assert manifest is not None
+    assert (manifest.oneroster, "roles" in manifest.modes) == ("1.2", True)
+    assert not [one for one in batches if one.code == "bad-manifest"]
+
+
+@pytest.mark.parametrize("header", ["propertyName,propertyValue", "PropertyName,Value", " propertyname , value "])
+def test_header_that_is_known_from_exporters_is_repaired(header: str) -> None:
+    """The header has two names, in any case, and one exporter's spelling; it is told."""
+    manifest, found = read(FULL.replace("propertyName,value", header))
+    assert manifest is not None
+    assert found["manifest-header"].lines == (1,)
+
+
 def test_mode_in_another_case_is_repaired() -> None:
     """`Bulk` and `DELTA` are read, and told with their lines."""
     text = HEAD + "file.users,Bulk\r\nfile.orgs,DELTA\r\nfile.classes,bulk\r\n"
@@ -147,8 +178,6 @@ def test_other_mode_is_catastrophic(mode: str) -> None:
     [
         ("", "it is empty", ()),
         ("\r\n\r\n", "it is empty", ()),
-        (FULL.replace("propertyName,value", "propertyName,propertyValue"), "its header", (1,)),
-        (FULL.replace("propertyName", "PropertyName"), "its header", (1,)),
         (FULL.removeprefix("propertyName,value\r\n"), "its header", (1,)),
         (FULL.replace("\r\n", "\r"), "CR alone", ()),
         (FULL.replace(",", ";"), "its header", (1,)),

@@ -4,8 +4,9 @@ import pytest
 from reading_files import ENROLLMENTS, ORGS, codes, csv_of, live_of, read_bytes, scan_bytes, told
 
 from ingestd.core.columns import TEXT
+from ingestd.core.header import understand_header
 from ingestd.core.model import Severity
-from ingestd.core.read import read, understand_header
+from ingestd.core.read import read
 from ingestd.core.records import LINE_LIMIT
 from schemas import load
 

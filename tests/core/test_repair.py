@@ -34,7 +34,7 @@ def mended(table: Table, column: str, value: str, mode: Mode = Mode.DELTA) -> tu
         ("orgs", "status", " Inactive ", "tobedeleted", "inactive-status"),
         ("academicSessions", "schoolYear", "2026-2027", "2027", "school-year-range"),
         ("academicSessions", "schoolYear", "2026/2027", "2027", "school-year-range"),
-        ("academicSessions", "schoolYear", " 2026 - 2027 ", "2027", "school-year-range"),
+        ("academicSessions", "schoolYear", "2026 - 2027", "2027", "school-year-range"),
         ("academicSessions", "schoolYear", "2026-27", "2027", "school-year-range"),
         ("academicSessions", "schoolYear", "1999-2000", "2000", "school-year-range"),
         ("users", "orgSourcedIds", "o-1, o-2", "o-1,o-2", "list-blanks"),
@@ -43,12 +43,26 @@ def mended(table: Table, column: str, value: str, mode: Mode = Mode.DELTA) -> tu
         ("users", "grades", " ", "", "list-blanks"),
         ("users", "userIds", "{Fed:a b}, {X:1}", "{Fed:a b},{X:1}", "list-blanks"),
         ("users", "password", "secret", "", "password-dropped"),
+        ("users", "orgSourcedIds", "o-1;o-2", "o-1,o-2", "list-separator"),
+        ("users", "middleName", "NULL", "", "null-word"),
+        ("users", "grades", "NULL", "", "null-word"),
+        ("users", "middleName", " \N{NO-BREAK SPACE}", "", "blank-cell"),
+        ("users", "sourcedId", " u-1\t", "u-1", "surrounding-blanks"),
+        ("academicSessions", "schoolYear", " 2027 ", "2027", "surrounding-blanks"),
+        ("academicSessions", "startDate", "2026/8/20", "2026-08-20", "date-form"),
+        ("academicSessions", "startDate", "2026-8-2", "2026-08-02", "date-form"),
+        ("academicSessions", "startDate", "2026-08-20T00:00:00.0000000+00:00", "2026-08-20", "date-form"),
+        ("academicSessions", "startDate", "2026-08-20 08:30:00", "2026-08-20", "date-form"),
+        ("orgs", "dateLastModified", "2026-08-20", "2026-08-20T00:00:00.000Z", "datetime-form"),
+        ("orgs", "dateLastModified", "2026-08-20 18:25:43", "2026-08-20T18:25:43.000Z", "datetime-form"),
+        ("orgs", "dateLastModified", "2026-08-20T20:25:43+02:00", "2026-08-20T18:25:43.000Z", "datetime-form"),
+        ("orgs", "dateLastModified", "2026/8/20", "2026-08-20T00:00:00Z", "datetime-form"),
     ],
 )
 def test_mended(table: str, column: str, value: str, expected: str, code: str) -> None:
     """What can mean one thing only is mended, under a code of its own that can be switched to an error."""
     assert mended(TABLES[table], column, value) == (expected, [code])
-    assert CATALOGUE[code].repair or code == "password-dropped"
+    assert CATALOGUE[code].switchable or code == "password-dropped"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +82,12 @@ def test_mended(table: str, column: str, value: str, expected: str, code: str) -
         ("academicSessions", "schoolYear", "26-27"),
         ("academicSessions", "schoolYear", "٢٠٢٦-٢٠٢٧"),
         ("academicSessions", "startDate", "8/20/2026"),
-        ("users", "orgSourcedIds", "o-1;o-2"),
+        ("users", "userIds", "{a:1};{b:2}"),
+        ("users", "familyName", "NULL"),
+        ("users", "middleName", "Null"),
+        ("users", "middleName", "NA"),
+        ("academicSessions", "startDate", "20260820"),
+        ("academicSessions", "startDate", "2026/8"),
         ("users", "grades", "KG,,01"),
         ("users", "identifier", "a, b"),
     ],

@@ -9,7 +9,7 @@ from ingestd.core.report.breaches import Excess, breach_sentences, group_breache
 from ingestd.core.report.groups import Group, Note, Place, count_words, group_findings
 from ingestd.core.report.messages import find_remedy, read_message
 from ingestd.core.report.page import Done, list_done, render_html
-from ingestd.core.report.prose import group_lines
+from ingestd.core.report.prose import group_lines, wrap
 from ingestd.core.report.receipt import render_receipt
 from ingestd.core.report.rows import findings_rows
 from ingestd.core.report.summary import summary_line
@@ -58,4 +58,5 @@ __all__ = [
     "some_of",
     "summary_line",
     "tally",
+    "wrap",
 ]

@@ -3,14 +3,15 @@
 A list of findings has one for each missing id; here all that miss something in the same file are one note.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ingestd.core.findings import CATALOGUE, FURTHER, ORDER
+from ingestd.core.catalogue import CATALOGUE
+from ingestd.core.findings import FURTHER, ORDER
 from ingestd.core.model import Severity
-from ingestd.core.report.messages import ABOUT_IDS, Found, find_remedy, gist, name_group, name_ids, read_message
-from ingestd.core.report.words import Document, line_list, plural, sentence
+from ingestd.core.report.messages import Found, find_remedy, gist, name_group, name_ids
+from ingestd.core.report.words import Document, line_list, plural
 
 Key = tuple[str, str | None, int | None]
 
@@ -48,12 +49,23 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One message and the places where it holds. `ids` names what is missed most, if it is about ids."""
+    """One message of a code and the places where it holds. `ids` names what is missed most, if it is about ids.
 
+    `because` has the places of what it follows from, if it does.
+    """
+
+    code: str
     message: str
+    severity: Severity
     places: tuple[Place, ...]
     count: int
     ids: str = ""
+    because: tuple[Place, ...] = ()
+
+    @property
+    def is_about_records(self) -> bool:
+        """Return whether it holds of records, and not of a file as a whole."""
+        return any(place.lines for place in self.places)
 
     @property
     def where(self) -> tuple[Place, ...]:
@@ -63,13 +75,18 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All findings of one code, with what follows from them. `word` is its severity as people say it."""
+    """All findings of one code, with what follows from them. `word` is its severity as people say it.
+
+    `title`, `cause`, `remedy` and `source` are the catalogue's; of a code that it does not know only the title is.
+    """
 
     code: str
     severity: Severity
     word: str
     title: str
+    cause: str
     remedy: str
+    source: str
     count: int
     notes: tuple[Note, ...]
     cascades: tuple[Note, ...]
@@ -80,24 +97,33 @@ class Group:
         return sum(note.count for note in self.cascades)
 
     @property
+    def fatal(self) -> tuple[Note, ...]:
+        """Return what rejects the drop: the findings themselves, or what follows from them."""
+        return tuple(note for note in (*self.notes, *self.cascades) if note.severity is Severity.CATASTROPHIC)
+
+    @property
+    def is_symptom(self) -> bool:
+        """Return whether what makes these grave follows from a lesser fault, or from one that is told elsewhere."""
+        return self.code in _SYMPTOMS or all(note.severity is not self.severity for note in self.notes)
+
+    @property
     def follows(self) -> str:
         """Say how much follows from these; empty if nothing does."""
-        if not self.cascades:
-            return ""
-        if any(place.lines for note in self.cascades for place in note.places):
-            return f"{plural(self.cascaded, 'more record is', 'more records are')} affected by it"
-        return f"{plural(len(self.cascades), 'more finding follows', 'more findings follow')} from it"
+        records = sum(note.count for note in self.cascades if note.is_about_records)
+        others = sum(not note.is_about_records for note in self.cascades)
+        told = [f"{plural(records, 'more record is', 'more records are')} affected by it"] if records else []
+        told += [f"{plural(others, 'more finding follows', 'more findings follow')} from it"] if others else []
+        return ", and ".join(told)
 
 
 def group_findings(findings: Sequence[Found]) -> tuple[Group, ...]:
     """Group findings by code, each under the code of its root cause: gravest first, then what most follows from."""
-    missing = {f.get("file"): _key(f) for f in findings if f["code"] == "missing-file" and _is_fatal(f)}
-    causes = {_key(f): _cause(f, missing) for f in findings}
-    roots = {f["code"] for f in findings if not _cause(f, missing)}
+    causes = {_key(f): _cause(f) for f in findings}
+    roots = {f["code"] for f in findings if not _cause(f)}
     own: dict[str, list[Found]] = {}
     following: dict[str, list[Found]] = {}
     for finding in findings:
-        cause = _cause(finding, missing)
+        cause = _cause(finding)
         root = _root_code(cause, causes) if cause else None
         if root in roots:
             following.setdefault(str(root), []).append(finding)
@@ -105,7 +131,7 @@ def group_findings(findings: Sequence[Found]) -> tuple[Group, ...]:
             own.setdefault(finding["code"], []).append(finding)
     groups = [_group(code, found, following.get(code, ())) for code, found in own.items()]
     return tuple(
-        sorted(groups, key=lambda g: (ORDER.index(g.severity), g.code in _SYMPTOMS, -g.cascaded, -g.count)),
+        sorted(groups, key=lambda g: (ORDER.index(g.severity), g.is_symptom, -g.cascaded, -g.count)),
     )
 
 
@@ -119,16 +145,9 @@ def _key(finding: Found) -> Key:
     return finding["code"], finding.get("file"), finding.get("line")
 
 
-def _is_fatal(finding: Found) -> bool:
-    return bool(finding["severity"] == Severity.CATASTROPHIC)
-
-
-def _cause(finding: Found, missing: Mapping[str | None, Key]) -> Key | None:
-    """Return what a finding follows from: what it says itself, or that the file it refers to is missing."""
-    if said := finding.get("caused_by"):
-        return _key(said)
-    target = read_message(finding["code"], finding["message"]).get("target")
-    return missing.get(target) if target and finding["code"] in ABOUT_IDS else None
+def _cause(finding: Found) -> Key | None:
+    said = finding.get("caused_by")
+    return _key(said) if said else None
 
 
 def _root_code(cause: Key, causes: Mapping[Key, Key | None]) -> str:
@@ -143,25 +162,47 @@ def _root_code(cause: Key, causes: Mapping[Key, Key | None]) -> str:
 def _group(code: str, own: Sequence[Found], following: Sequence[Found]) -> Group:
     severity = min((Severity(f["severity"]) for f in chain(own, following)), key=ORDER.index)
     entry, notes = CATALOGUE.get(code), _notes(own)
-    word = "Noted" if severity is Severity.INFO and not (entry and entry.repair) else _WORDS[severity]
-    title = sentence(notes[0].message) if len(notes) == 1 else name_group(code)
-    remedy = find_remedy(code, (f["message"] for f in own))
-    return Group(code, severity, word, title, remedy, sum(note.count for note in notes), notes, _notes(following))
+    word = "Noted" if severity is Severity.INFO and not (entry and entry.switchable) else _WORDS[severity]
+    return Group(
+        code=code,
+        severity=severity,
+        word=word,
+        title=name_group(code),
+        cause=entry.cause if entry else "",
+        remedy=find_remedy(code, (f["message"] for f in own)),
+        source=entry.source if entry else "",
+        count=sum(note.count for note in notes),
+        notes=notes,
+        cascades=_notes(following),
+    )
 
 
 def _notes(findings: Sequence[Found]) -> tuple[Note, ...]:
-    together: dict[tuple[str, str], list[Found]] = {}
+    together: dict[tuple[str, str, str], list[Found]] = {}
     for finding in findings:
-        together.setdefault((gist(finding), finding["severity"]), []).append(finding)
-    notes = [_note(said, found) for (said, _), found in together.items()]
+        together.setdefault((finding["code"], gist(finding), finding["severity"]), []).append(finding)
+    notes = [_note(said, found) for (_, said, _), found in together.items()]
     return tuple(sorted(notes, key=lambda note: -note.count))
 
 
 def _note(said: str, findings: Sequence[Found]) -> Note:
-    count = sum(f["count"] for f in findings)
-    if len(findings) == 1:
-        return Note(findings[0]["message"].removesuffix(FURTHER), _places(findings), count)
-    return Note(said, _places(findings), count, name_ids(findings))
+    """Return one note of findings that are alike in code, severity and what they say."""
+    is_one = len(findings) == 1
+    return Note(
+        code=findings[0]["code"],
+        message=findings[0]["message"].removesuffix(FURTHER) if is_one else said,
+        severity=Severity(findings[0]["severity"]),
+        places=_places(findings),
+        count=sum(f["count"] for f in findings),
+        ids="" if is_one else name_ids(findings),
+        because=_places([{**f["caused_by"], "count": 1} for f in _with_cause(findings)]),
+    )
+
+
+def _with_cause(findings: Sequence[Found]) -> Iterator[Found]:
+    """Yield the findings that have a cause, the first of each."""
+    told = {_cause(f): f for f in reversed(findings)}
+    return (f for key, f in told.items() if key)
 
 
 def _places(findings: Sequence[Found]) -> tuple[Place, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from ingestd.core.catalogue import BREACHES
 from ingestd.core.findings import ORDER
 from ingestd.core.model import Severity
 from ingestd.core.report.breaches import group_breaches
@@ -43,6 +44,7 @@ def render_html(document: Document, template: "Template") -> str:
         before=before,
         after=[reason for reason in verdict.reasons[len(before) :] if reason not in told],
         excesses=excesses,
+        breached=[BREACHES[code] for code in _codes(document) if code in BREACHES],
         wrong=[group for group in groups if group.severity is not Severity.INFO],
         repairs=(document.get("findings") or {}).get(Severity.INFO, 0),
         gravity=count_words(document, *ORDER[:-1]),
@@ -50,6 +52,11 @@ def render_html(document: Document, template: "Template") -> str:
         done=list_done(document),
         happened=document["state"] in {"applied", "applying", "failed"},
     )
+
+
+def _codes(document: Document) -> tuple[str, ...]:
+    """Return the codes of a run's breaches, each once."""
+    return tuple(dict.fromkeys(breach["code"] for breach in document.get("breaches") or ()))
 
 
 def list_done(document: Document) -> tuple[Done, ...]:

@@ -11,6 +11,9 @@ _NOTES = {Severity.CATASTROPHIC: 24, Severity.ERROR: 6}
 """How many notes of a group are told, and places of a note, by severity; of the others it is three."""
 
 
+_CASCADES = 4
+
+
 def wrap(text: str, width: int, first: str = "", indent: int | None = None) -> list[str]:
     """Return `text` as lines of at most `width`: `first` before the first, blanks before the others."""
     rest = " " * (len(first) if indent is None else indent)
@@ -26,7 +29,7 @@ def group_lines(group: Group, width: int) -> list[str]:
         lines += _brief(group, width)
     else:
         lines += _in_full(group.notes, _NOTES.get(group.severity, 3), width)
-    lines += wrap(f"{group.follows}.", width, "  ") if group.follows else []
+    lines += _what_follows(group, width)
     return [*lines, *wrap(group.remedy, width, "  > ")]
 
 
@@ -41,6 +44,19 @@ def _in_full(notes: Sequence[Note], most: int, width: int) -> Iterator[str]:
             yield f"    and in {plural(len(note.where) - most, 'more place')}"
     if more := notes[most:]:
         yield f"  and {number(sum(note.count for note in more))} more"
+
+
+def _what_follows(group: Group, width: int) -> Iterator[str]:
+    if group.follows:
+        yield from wrap(f"{group.follows}:", width, "  ")
+    for note in group.cascades[:_CASCADES]:
+        yield from wrap(f"{note.code}: {sentence(note.message)}", width, "    ", 6)
+        if note.ids:
+            yield from wrap(note.ids, width, "      ")
+        counted = f": {number(note.count)}" if len(group.cascades) > 1 else ""
+        yield from wrap(f"because of {some_of(map(str, note.because), 3, 'place')}{counted}", width, "      ")
+    if more := group.cascades[_CASCADES:]:
+        yield f"    and {number(sum(note.count for note in more))} more"
 
 
 def _brief(group: Group, width: int) -> list[str]:

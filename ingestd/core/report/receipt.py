@@ -35,6 +35,7 @@ def render_receipt(document: Document) -> str:
         _facts(document),
         _tables(document),
         _findings(_other(document), others),
+        _more(groups),
     )
     text = "\n\n".join("\n".join(part) for part in parts if part)
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in text) + "\n"
@@ -85,6 +86,13 @@ def _other(document: Document) -> str:
     total = count_words(document, *ORDER[1:])
     name = "OTHER FINDINGS" if (document.get("findings") or {}).get(Severity.CATASTROPHIC) else "FINDINGS"
     return f"{name}: {total}" if total else name
+
+
+def _more(groups: Sequence[Group]) -> list[str]:
+    """Say where more can be read; of repairs there is no need to."""
+    if all(group.severity is Severity.INFO for group in groups):
+        return []
+    return ["More about a code: ingestd explain-code CODE"]
 
 
 def _findings(heading: str, groups: Sequence[Group]) -> list[str]:

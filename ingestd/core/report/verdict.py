@@ -150,7 +150,7 @@ def _judge_held(document: Document) -> Verdict:
 
 
 def _judge_rejected(document: Document) -> Verdict:
-    reasons = [_locate(note) for group in fatal_groups(document) for note in group.notes]
+    reasons = [_locate(note) for group in fatal_groups(document) for note in group.fatal]
     if len(reasons) > 3:
         reasons[2:] = [f"And {number(len(reasons) - 2)} more reasons, listed below."]
     drop = shlex.quote(document.get("drop") or "ZIP")

@@ -1,0 +1,32 @@
+"""Findings about what the mapping rules make of a roster: theirs is the operator's to mend."""
+
+from ingestd.core.catalogue.entry import Entry
+from ingestd.core.model import Severity
+
+ENTRIES = {
+    "unmapped-value": Entry(
+        severity=Severity.ERROR,
+        title="A value that no map has",
+        message="a value has no entry in the value map {map}",
+        cause="The district has a new school, grade or role, or the map was made before all values had been seen.",
+        remedy="Operator: add it to [maps.{map}] of the rules.",
+        source="ingestd",
+    ),
+    "duplicate-target-key": Entry(
+        severity=Severity.ERROR,
+        title="Two records with one key",
+        message="two records give the same key in {target}",
+        cause="The rules make the key from something that two records share, such as a login name.",
+        remedy="Operator: choose a key that is unique, or have the source system make it so.",
+        source="ingestd",
+    ),
+    "rules-need-column": Entry(
+        severity=Severity.WARNING,
+        title="The rules read what is not there",
+        message="the rules of {target} read the column {name}, which {file} does not have; it was read as blank",
+        cause="The drop is of another version of OneRoster than the rules were written for, and that version does not "
+        "have a column that they read, such as the role in users.csv, which 1.2 has in roles.csv.",
+        remedy="Operator: change the rules for that version, or ask for an export in the former one.",
+        source="ingestd",
+    ),
+}
