@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ingestd.errors import WorkerError
-from schemas import VERSIONS, Table, load
+from schemas import Table, load
 
 _PURE = ("ingestd.core.", "ingestd.errors")
 """Modules whose classes are but values."""
@@ -132,13 +132,8 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, value: object) -> Any:
         if isinstance(value, Table):
-            return _table, _name_of(value)
+            return _table, (value.version, value.name)
         return NotImplemented
-
-
-def _name_of(table: Table) -> tuple[str, str]:
-    found = ((version, table.name) for version in VERSIONS if load(version).get(table.name) is table)
-    return next(found)
 
 
 def _table(version: str, name: str) -> Table:
