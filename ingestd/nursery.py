@@ -17,7 +17,6 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from ingestd.confine import end_with_parent
 
@@ -26,18 +25,11 @@ Work = Callable[[socket.socket], None]
 
 _SPAWN = 0
 _REQUEST = struct.Struct("<q")
-"""`_SPAWN`, with a channel, or the process that is to end."""
+"""`_SPAWN`, with a channel; or the process that is to end, as a negative number where nobody waits for a reply."""
 _REPLY = struct.Struct("<qq")
+"""Of `_SPAWN` the process, and the number of the error if it is 0; of an end nothing, and the exit code."""
 _CHANNEL = 3
 """The first descriptor after those of standard input and output, and the only one that stays open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a worker ended: its exit code, or the signal as a negative number; and the most memory it had, in bytes."""
-
-    status: int
-    peak: int
 
 
 class Nursery:
@@ -62,7 +54,7 @@ class Nursery:
                 self._pid = self._process.pid
 
     def spawn(self, channel: socket.socket) -> int:
-        """Fork a worker with that channel; return its process id, which is its own until `end`.
+        """Fork a worker with that channel; return its process id, which is its own until `end` or `dismiss`.
 
         Raises:
             OSError: the nursery is gone, or cannot fork.
@@ -70,19 +62,24 @@ class Nursery:
         with self._lock:
             socket.send_fds(self._channel, [_REQUEST.pack(_SPAWN)], [channel.fileno()])
             pid, code = self._hear()
-        if code:
+        if not pid:
             raise OSError(code, os.strerror(code))
         return pid
 
-    def end(self, pid: int) -> Ended:
-        """Kill a worker unless it has ended, and tell how it ended.
+    def end(self, pid: int) -> int:
+        """Kill a worker unless it has ended; return its exit code, or the signal that ended it as a negative number.
 
         Raises:
             OSError: the nursery is gone, and so is the worker.
         """
         with self._lock:
             self._channel.send(_REQUEST.pack(pid))
-            return Ended(*self._hear())
+            return self._hear()[1]
+
+    def dismiss(self, pid: int) -> None:
+        """Have a worker ended that is not needed any more. It takes its time to give its memory back: nobody waits."""
+        with self._lock, suppress(OSError):  # the nursery is gone, and so is the worker
+            self._channel.send(_REQUEST.pack(-pid))
 
     def close(self) -> None:
         """End the nursery and its workers."""
@@ -129,7 +126,12 @@ def serve(descriptor: int, work: Work) -> None:
             if not request:
                 return
             (pid,) = _REQUEST.unpack(request)
-            channel.send(_REPLY.pack(*(_end(pid) if pid else _spawn(descriptors[0], work))))
+            if pid == _SPAWN:
+                channel.send(_REPLY.pack(*_spawn(descriptors[0], work)))
+            elif pid > 0:
+                channel.send(_REPLY.pack(0, _end(pid)))
+            else:
+                _end(-pid)
 
 
 def _let_go(kept: int) -> None:
@@ -174,8 +176,7 @@ def _be_worker(descriptor: int, nursery: int, work: Work) -> None:
         os._exit(status)
 
 
-def _end(pid: int) -> tuple[int, int]:
+def _end(pid: int) -> int:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    _, status, usage = os.wait4(pid, 0)
-    return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -5,8 +5,8 @@ fault of the world; and a fault of ours comes back without its words, for they m
 """
 
 import errno
-import importlib
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from ingestd.confine import Confined, Limits, confine
 from ingestd.core.findings import batch
 from ingestd.errors import IngestdError, StoppingError, UnforeseenError, WorkerError
 from ingestd.feedloop import describe
-from ingestd.nursery import Ended, Nursery, serve
+from ingestd.nursery import Nursery, serve
 from ingestd.stages import Stages
 from ingestd.zipends import PackageFault
 
@@ -35,9 +35,8 @@ PATIENCE = 20
 """How many times longer than its seconds of processor time a worker may take by the clock, on a busy machine."""
 THREADS = 4
 """Threads in which a worker computes at most: each of them takes up to 72 MiB of address space for itself."""
-_PRELOAD = ("ingestd.examine",)
-"""What a nursery that is started anew imports, so that its workers need not."""
-_COMMAND = "import sys; sys.path[:] = sys.argv[2:]; from ingestd import worker; worker.be_nursery(int(sys.argv[1]))"
+_COMMAND = "import sys; sys.path[:] = sys.argv[2:]; from ingestd import reading; reading.be_nursery(int(sys.argv[1]))"
+"""What a nursery that is started anew runs, with all imported that its workers need."""
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
@@ -73,21 +72,19 @@ def run(
         UnforeseenError: any other exception of the function.
     """
     channel, nursery, pid = _spawn()
-    answer: Answer | None = None
-    ended = _GONE
     with channel:
         try:
             answer = _converse(channel, (function, args, limits), limits, stages)
-        except (EOFError, BrokenPipeError):  # it died; how, its nursery knows
-            pass
-        finally:
-            ended = _end(nursery, pid)
-            stages.add(answer.seconds if answer else {}, ended.peak)
-    if answer is None:
-        raise _death(ended.status, limits)
+        except (EOFError, BrokenPipeError):
+            raise _death(_end(nursery, pid), limits) from None
+        except BaseException:
+            _end(nursery, pid)
+            raise
+    nursery.dismiss(pid)
+    stages.add(answer.seconds, answer.peak)
     if answer.kind is not Kind.VALUE:
         raise _raised(answer, limits)
-    return Returned(answer.content, ended.peak, answer.confined)
+    return Returned(answer.content, answer.peak, answer.confined)
 
 
 def start() -> None:
@@ -97,8 +94,6 @@ def start() -> None:
 
 def be_nursery(descriptor: int) -> None:
     """Be the process from which workers are forked, started anew."""
-    for name in _PRELOAD:
-        importlib.import_module(name)
     _prepare()
     serve(descriptor, _work)
 
@@ -107,7 +102,6 @@ def be_nursery(descriptor: int) -> None:
 
 _lock = Lock()
 _nursery: Nursery | None = None
-_GONE = Ended(-signal.SIGKILL, 0)
 
 
 class Kind(StrEnum):
@@ -125,11 +119,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The last that a worker sends: what came of the function, the seconds of each stage, and how it was confined."""
+    """The last that a worker sends: what came of the function, and what it took.
+
+    `seconds` are those of each stage, `peak` is the most memory that the process had, in bytes.
+    """
 
     kind: Kind
     content: Any
     seconds: Mapping[str, float]
+    peak: int
     confined: Confined
 
 
@@ -198,11 +196,11 @@ def _converse(channel: socket.socket, request: object, limits: Limits, stages: S
                 return answer
 
 
-def _end(nursery: Nursery, pid: int) -> Ended:
+def _end(nursery: Nursery, pid: int) -> int:
     try:
         return nursery.end(pid)
     except OSError:
-        return _GONE  # with its nursery
+        return -signal.SIGKILL  # with its nursery
 
 
 def _death(status: int, limits: Limits) -> IngestdError:
@@ -258,7 +256,8 @@ def _work(channel: socket.socket) -> None:
     stages = Stages(show=_Teller(channel))
 
     def answer(kind: Kind, content: object) -> list[wire.Part]:
-        return wire.encode(Answer(kind, content, stages.seconds, confined))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return wire.encode(Answer(kind, content, stages.seconds, peak, confined))
 
     told: tuple[Kind, object] | None = None
     try:
