@@ -1,15 +1,17 @@
 """The process from which workers are forked: it has one thread, and so a fork of it is whole, however many we have.
 
 It is forked off itself while this process has one thread, which takes some milliseconds and shares its memory; else
-it is started anew, which takes a second. It holds nothing that is open here, no lock, no store, no connection. It ends
-when this process does, and its workers with it.
+it is started anew, which takes a second. It holds no file, lock, store or connection that is open here. It ends when
+this process does, and its workers with it.
 """
 
 import errno
+import faulthandler
 import gc
 import os
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -17,19 +19,19 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from ingestd.confine import end_with_parent
 
 Work = Callable[[socket.socket], None]
 """What a worker does with the channel to whoever asked for it, before it ends."""
 
+_STREAMS = range(3)
 _SPAWN = 0
 _REQUEST = struct.Struct("<q")
 """`_SPAWN`, with a channel; or the process that is to end, as a negative number where nobody waits for a reply."""
 _REPLY = struct.Struct("<qq")
 """Of `_SPAWN` the process, and the number of the error if it is 0; of an end nothing, and the exit code."""
-_CHANNEL = 3
-"""The first descriptor after those of standard input and output, and the only one that stays open."""
 
 
 class Nursery:
@@ -110,8 +112,7 @@ def _fork_off(channel: socket.socket, work: Work) -> int:
         return pid
     status = 1
     try:
-        os.dup2(channel.fileno(), _CHANNEL)
-        serve(_CHANNEL, work)
+        serve(channel.fileno(), work)
         status = 0
     finally:
         os._exit(status)
@@ -135,19 +136,28 @@ def serve(descriptor: int, work: Work) -> None:
 
 
 def _let_go(kept: int) -> None:
-    """Close all that was open in the process that we were, silence the standard streams, and leave signals to it.
+    """Close what was open in the process that we were, silence the standard streams, and leave signals to it.
 
-    What was open there must stay closed: so nothing of that process is collected as garbage any more.
+    What is closed here must not be closed once more: so nothing of that process is collected as garbage any more.
     """
     gc.freeze()
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
+    for stream in _STREAMS:
         os.dup2(nothing, stream)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    _close_all_but(kept)
+    faulthandler.disable()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _close_all_but(kept: int) -> None:
+    """Close files, folders, devices and sockets; pipes and the like are libraries' own, who look to them at a fork."""
+    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        with suppress(OSError):  # that of the list itself
+            is_other = stat.S_IFMT(os.fstat(descriptor).st_mode) in {0, stat.S_IFIFO}
+            if descriptor not in {*_STREAMS, kept} and not is_other:
+                os.close(descriptor)
 
 
 def _spawn(descriptor: int, work: Work) -> tuple[int, int]:
@@ -168,9 +178,8 @@ def _be_worker(descriptor: int, nursery: int, work: Work) -> None:
     try:
         end_with_parent()
         if os.getppid() == nursery:  # it did not end before that was asked for
-            os.dup2(descriptor, _CHANNEL)
-            os.closerange(_CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
-            work(socket.socket(fileno=_CHANNEL))
+            _close_all_but(descriptor)
+            work(socket.socket(fileno=descriptor))
             status = 0
     finally:
         os._exit(status)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 
 from ingestd.core.columns import to_series
 from ingestd.core.findings import batch
@@ -48,6 +49,11 @@ def frame(_stages: Stages, rows: int) -> pd.DataFrame:
     return pd.DataFrame({"id": to_series(pc.cast(pa.array(numbers), pa.large_string())), "number": numbers})
 
 
+def read_csv(_stages: Stages, rows: int) -> int:
+    """Read a CSV with Arrow, in several threads, and return how many rows it had."""
+    return int(pa.csv.read_csv(pa.BufferReader(b"a,b\n" + b"1,2\n" * rows)).num_rows)
+
+
 def count(stages: Stages) -> str:
     """Tell of two stages, the second of which has two parts."""
     with stages.measure("scan", "users"):
@@ -66,10 +72,11 @@ def give_code(_stages: Stages) -> object:
 
 def describe_itself(_stages: Stages) -> dict[str, object]:
     """Return what this process has open, and which signals it is deaf to."""
-    folder = Path("/proc/self/fd")
+    targets = {int(path.name): str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+    kinds = {number: target.partition(":")[0] for number, target in targets.items()}
     return {
-        "open": sorted(path.name for path in folder.iterdir() if path.exists()),
-        "streams": sorted({str((folder / name).readlink()) for name in ("0", "1", "2")}),
+        "streams": sorted({targets[number] for number in range(3)}),
+        "open": sorted(kind for number, kind in kinds.items() if number > 2 and kind not in {"pipe", "anon_inode"}),
         "ignores signals": [
             signal.getsignal(one) is signal.SIG_IGN for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         ],
