@@ -19,6 +19,7 @@ from ingestd.core.references import Ids, check_references, check_unique
 from ingestd.core.roster import Settled, settle
 from ingestd.core.scan import Live, Scanned, scan
 from ingestd.core.validate import Candidates, validate
+from ingestd.core.ways import Ways
 from ingestd.examine import Examined, Terms, examine
 from ingestd.stages import Stages
 from ingestd.store import Store
@@ -176,13 +177,15 @@ class World:
         self.store = Store(self.folder, "springfield", shapes())
         self.snapshot = self.store.snapshot
 
-    def examine(self, tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None) -> Examined:
+    def examine(
+        self, tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None, ways: Ways = Ways()
+    ) -> Examined:
         """Hold a drop against the snapshot."""
-        return self.hold_against(package(tables, modes))
+        return self.hold_against(package(tables, modes), ways)
 
-    def hold_against(self, drop: Package) -> Examined:
+    def hold_against(self, drop: Package, ways: Ways = Ways()) -> Examined:
         """Hold a package against the snapshot; any table may be missing from it."""
-        terms = Terms(required=(), allow_missing=tuple(shapes()), seed=self.store.seed)
+        terms = Terms(required=(), allow_missing=tuple(shapes()), ways=ways, seed=self.store.seed)
         return examine(drop, self.snapshot, terms, Stages())
 
     def commit(self, examined: Examined, *, publish: bool = True) -> None:

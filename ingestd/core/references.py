@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ingestd.core import findings
 from ingestd.core.columns import arrow, to_series
-from ingestd.core.hashing import find_unsorted, first_of_each, hash_distinct, hash_ids, hash_strings, is_member
+from ingestd.core.hashing import find_unsorted, first_of_each, hash_distinct, hash_strings, is_member
 from ingestd.core.model import Batch, Cause, Hashes, Ints, Mask, Severity
 from ingestd.core.scan import Live, References, Scanned
 from ingestd.core.validate import Candidates, content_of
@@ -259,34 +259,34 @@ def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: 
     return replace(new, frame=frame, hash=np.where(rows, np.uint64(0), new.hash))
 
 
-def ids_after(
-    new: Candidates,
-    live: Live,
-    standing: Mask,
-    broken: tuple[str, ...],
-    seed: int,
-    *,
-    keep_all: bool,
-    faults: Sequence[Batch] = (),
-) -> Ids:
+def stays(new: Candidates, live: Live, standing: Mask, broken: Hashes, *, keep_all: bool) -> Mask:
+    """Return which live records stay live, whether or not a new version takes the place of one.
+
+    Args:
+        new: the candidates.
+        live: the snapshot's live records.
+        standing: which of them came again as they are.
+        broken: the ids of records that no reader may see.
+        keep_all: absence says nothing (delta, ids that cannot be told): what the file does not call deleted stays.
+    """
+    held = np.concatenate([new.id[new.held], broken])
+    stay = standing | keep_all | is_member(live.id, np.sort(held))
+    return np.asarray(stay & ~is_member(live.id, np.sort(new.id[new.gone & ~new.held])))
+
+
+def ids_after(new: Candidates, live: Live, stay: Mask, broken: Hashes, faults: Sequence[Batch] = ()) -> Ids:
     """Return the ids that records of other tables may refer to once this table is settled.
 
     Args:
         new: the candidates.
         live: the snapshot's live records.
-        standing: which of them stay as they are.
+        stay: which of them stay.
         broken: the ids of records that no reader may see.
-        seed: the feed's.
-        keep_all: absence says nothing (delta, ids that cannot be told): what the file does not call deleted stays.
         faults: what the scan found wrong with the broken ones.
     """
-    broken_ids = hash_ids(pa.array(broken, pa.large_string()), seed)
-    held = np.concatenate([new.id[new.held], broken_ids])
-    stays = standing | keep_all | is_member(live.id, np.sort(held))
-    stays &= ~is_member(live.id, np.sort(new.id[new.gone & ~new.held]))
-    known = np.sort(np.concatenate([live.id[stays], new.id[new.valid]]))
+    known = np.sort(np.concatenate([live.id[stay], new.id[new.valid]]))
     causes = {int(new.id[i]): cause for i, cause in new.causes.items() if new.held[i]}
-    return Ids(known, {**dict.fromkeys(broken_ids.tolist(), _why_broken(new.table, faults)), **causes})
+    return Ids(known, {**dict.fromkeys(broken.tolist(), _why_broken(new.table, faults)), **causes})
 
 
 def _why_broken(table: Table, faults: Sequence[Batch]) -> Cause:

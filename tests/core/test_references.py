@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from roster_world import SEED, TABLES, changed, codes, deleted, enrollment, frame, ids, lived, look, org, user, where
 
+from ingestd.core.hashing import hash_ids
 from ingestd.core.model import Cause, Mode, Severity
 from ingestd.core.references import (
     NAMED,
@@ -15,6 +17,7 @@ from ingestd.core.references import (
     ids_after,
     references_of,
     shaken,
+    stays,
 )
 from ingestd.core.scan import Live
 from ingestd.core.validate import Candidates, content_of
@@ -251,7 +254,9 @@ def after(*rows: dict[str, str] | str, live: Live | None = None, mode: Mode = Mo
     """Return the ids of orgs that others may refer to."""
     live = live or lived("orgs", [org("O1"), org("O2"), org("O3")])
     scanned, new = look("orgs", rows, live, mode)
-    return ids_after(new, live, scanned.present(live), scanned.broken, SEED, keep_all=keep_all, faults=scanned.batches)
+    broken = hash_ids(pa.array(scanned.broken, pa.large_string()), SEED)
+    stay = stays(new, live, scanned.present(live), broken, keep_all=keep_all)
+    return ids_after(new, live, stay, broken, scanned.batches)
 
 
 def test_what_came_may_be_referred_to() -> None:
