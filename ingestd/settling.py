@@ -175,6 +175,8 @@ class Settling:
         is_held = found.severity is Severity.ERROR
         if not (is_held or must_mend):
             self.told.append(found)
+            if suspects.is_of_reading:
+                self.new = replace(self.new, hash=np.where(suspects.rows, np.uint64(0), self.new.hash))
             return None
         self._recall(suspects.positions)
         suspects = judge(self._whole())

@@ -5,7 +5,7 @@ of the two came last. Records that came again are known by arrays alone: hashes 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,10 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Suspects:
-    """Records of a table that break one rule: live ones by position, new ones by row."""
+    """Records of a table that break one rule: live ones by position, new ones by row.
+
+    `is_of_reading`: the rule is only asked of new records, so that those that break it must be read again each time.
+    """
 
     whole: Whole
     code: str
@@ -96,6 +99,7 @@ class Suspects:
     positions: Ints
     rows: Mask
     words: Mapping[str, Any] = field(default_factory=dict)
+    is_of_reading: bool = False
 
     def __len__(self) -> int:
         return len(self.positions) + int(self.rows.sum())
@@ -201,7 +205,7 @@ def without_role(users: Whole, roles: Whole) -> Suspects:
 def out_of_range(results: Whole, items: Whole) -> Suspects:
     """Find new results with a score outside the range of their line item (rules 4.5).
 
-    Results that came again unchanged were looked at when they were read.
+    Results that came again unchanged were in order when they were read.
     """
     count = len(results.positions)
     at = find_unsorted(results.targets("lineItemSourcedId")[count:], items.ids())
@@ -214,4 +218,4 @@ def out_of_range(results: Whole, items: Whole) -> Suspects:
             items.cells(asked, ["resultValueMin", "resultValueMax"]).apply(pd.to_numeric, errors="coerce").to_numpy()
         )
         broken[count + here] = (score[here] < limits[back, 0]) | (score[here] > limits[back, 1])
-    return results.suspects("score-out-of-range", "score", broken)
+    return replace(results.suspects("score-out-of-range", "score", broken), is_of_reading=True)

@@ -1,10 +1,11 @@
 """Rules across records: they hold for what came again and what is new together, whichever of the two came last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from roster_world import Row, World, changed, codes, enrollment, org, user
+from roster_world import Row, World, changed, codes, enrollment, org, packed, user
+from rosters import files_of, roster
 
 from ingestd.core.model import Batch, Mode, Severity
 from ingestd.core.ways import Ways
@@ -157,3 +158,51 @@ def test_nothing_is_told_of_a_sound_roster(world: World) -> None:
     sound = {**DAY, "enrollments": [teacher("E1", "U1"), enrollment("E2", userSourcedId="U2")]}
     assert codes(world.take(sound).batches) == []
     assert codes(world.take(sound).batches) == []
+
+
+# What 1.2 adds -----------------------------------------------------------------------------------------------------
+
+
+def take_1_2(world: World, change: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Examined:
+    """Take a sound set of 1.2 in which some cells are others: by table, then sourcedId, then column."""
+    made = roster("1.2")
+    for table, records in change.items():
+        made[table] = [{**row, **records.get(row["sourcedId"], {})} for row in made[table]]
+    examined = world.hold_against(packed(files_of("1.2", made)))
+    world.commit(examined)
+    return examined
+
+
+def test_sound_set_of_1_2_has_nothing_to_tell(world: World) -> None:
+    """What the other tests change is in order without the change."""
+    assert codes(take_1_2(world, {}).batches) == []
+
+
+@pytest.mark.parametrize("code", ["several-primary-roles", "profile-of-another", "primary-org-without-role"])
+def test_rules_of_roles(world: World, code: str) -> None:
+    """One primary role per user and org; a profile of the user's own; a role in the primary org."""
+    change: dict[str, dict[str, dict[str, dict[str, str]]]] = {
+        "several-primary-roles": {"roles": {"roles-1": {"roleType": "primary"}, "roles-2": {"roleType": "primary"}}},
+        "profile-of-another": {"userProfiles": {"userProfiles-1": {"userSourcedId": "users-2"}}},
+        "primary-org-without-role": {"users": {"users-2": {"primaryOrgSourcedId": "orgs-1"}}},
+    }
+    file, column, lines = {
+        "several-primary-roles": ("roles.csv", "roleType", (2, 3)),
+        "profile-of-another": ("roles.csv", "userProfileSourcedId", (2, 3)),
+        "primary-org-without-role": ("users.csv", "primaryOrgSourcedId", (3,)),
+    }[code]
+    take_1_2(world, {})
+    examined = take_1_2(world, change[code])
+    assert told(examined, code) == [(file, column, lines)]
+    assert codes(examined.batches) == [code]
+    assert examined.settled["roles"].count.held_back == 0
+
+
+def test_score_outside_its_range_is_told_day_after_day(world: World) -> None:
+    """The result is taken and looked at anew each day, until it or the range is mended."""
+    wrong = {"results": {"results-1": {"score": "101"}}, "lineItems": {"lineItems-1": {"resultValueMax": "100"}}}
+    for _ in range(2):
+        examined = take_1_2(world, wrong)
+        assert told(examined, "score-out-of-range") == [("results.csv", "score", (2,))]
+    wrong["lineItems"]["lineItems-1"]["resultValueMax"] = "101"
+    assert codes(take_1_2(world, wrong).batches) == []
