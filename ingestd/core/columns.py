@@ -38,13 +38,6 @@ def is_blank(values: pa.Array) -> bool:
     return not pc.max(pc.binary_length(values)).as_py()
 
 
-def text_of(values: pa.Array) -> bytes:
-    """Return the text of all cells, one behind the other: what is in none of them is seen there fastest."""
-    _, offsets, data = values.buffers()
-    ends = np.frombuffer(offsets, np.int64)[[values.offset, values.offset + len(values)]]
-    return bytes(memoryview(data)[ends[0] : ends[1]]) if data else b""
-
-
 def by_distinct(values: pa.Array, change: Callable[[str], str]) -> tuple[pa.Array, Mask]:
     """Apply `change` once to each distinct value, and say which rows it changed."""
     encoded = pc.dictionary_encode(values)

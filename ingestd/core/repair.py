@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestd.core.columns import arrow, blanks, by_distinct, is_blank, text_of, to_series
+from ingestd.core.columns import arrow, blanks, by_distinct, is_blank, to_series
 from ingestd.core.model import Mask, Mode
 from ingestd.core.ways import DateForm, Ways, read_date
 from schemas import Column, Table
+from schemas.cells import text_of
 
 _RANGE = re.compile(r"(\d{4})\s*[-/]\s*(\d{4}|\d{2})", re.ASCII)
 _BLANKS = tuple(bytes([one]) for one in b" \t\n\r\v\f")
