@@ -139,23 +139,32 @@ def in_circles(whole: Whole, column: str) -> Suspects:
 
 
 def two_primary_teachers(whole: Whole) -> Suspects:
-    """Find primary teachers of the same class at the same time (binding, enrollments)."""
-    return whole.suspects("several-primary-teachers", "primary", _clashing(whole, "classSourcedId"))
+    """Find primary teachers of the same class at the same time (binding, enrollments).
+
+    The same teacher twice is none too many: 1.0 has no dates, and so an enrollment for each term.
+    """
+    broken = _clashing(whole, ["classSourcedId"], who="userSourcedId")
+    return whole.suspects("several-primary-teachers", "primary", broken)
 
 
 def two_primary_roles(whole: Whole) -> Suspects:
     """Find primary roles of the same user in the same org at the same time (rules 4.5)."""
-    return whole.suspects("several-primary-roles", "roleType", _clashing(whole, "userSourcedId", "orgSourcedId"))
+    return whole.suspects("several-primary-roles", "roleType", _clashing(whole, ["userSourcedId", "orgSourcedId"]))
 
 
-def _clashing(whole: Whole, *key: str) -> Mask:
-    """Return which primary records have the key of another one, and overlap it; without dates they always do."""
+def _clashing(whole: Whole, key: Sequence[str], who: str | None = None) -> Mask:
+    """Return which primary records have the key of another one, of somebody else, and overlap one with that key.
+
+    Without dates they always do.
+    """
     at = np.flatnonzero(whole.marked(PRIMARY))
     keys = np.zeros(len(at), np.uint64)
     for name in key:
         keys = keys * _MIX + whole.targets(name, at)
-    _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    several = counts[which] > 1
+    persons = keys * _MIX + whole.targets(who, at) if who else np.arange(len(at), dtype=np.uint64)
+    _, first = np.unique(persons, return_index=True)
+    distinct, counts = np.unique(keys[first], return_counts=True)
+    several = np.isin(keys, distinct[counts > 1])
     broken = np.zeros(len(whole), bool)
     if several.any():
         at, keys = at[several], keys[several]

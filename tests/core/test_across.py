@@ -140,6 +140,12 @@ def test_primary_teachers_in_turn_are_in_order(
     assert bool(told(examined, "several-primary-teachers")) == clash
 
 
+def test_same_primary_teacher_twice_is_one(world: World) -> None:
+    """One enrollment for each term is usual where enrollments have no dates."""
+    examined = world.take({**DAY, "enrollments": [teacher("E1", "U1"), teacher("E2", "U1")]})
+    assert not told(examined, "several-primary-teachers")
+
+
 def test_primary_student_is_told(world: World) -> None:
     """Only a teacher is a class's primary one."""
     examined = world.take({**DAY, "enrollments": [enrollment("E1", primary="true")]})
