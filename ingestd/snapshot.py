@@ -53,6 +53,8 @@ class Snapshot:
 
     def live(self, name: str) -> Live:
         """Return the arrays of a table's live records; read-only maps of files where those are up to date."""
+        if not self._exists(name):
+            return Live()
         generation = self._generation()
         folder = self._arrays / str(generation) / name
         live = arrays.load(folder, self._shapes[name])
@@ -198,8 +200,6 @@ class Snapshot:
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])
 
     def _rebuild(self, name: str) -> Live:
-        if not self._exists(name):
-            return Live()
         frame = self.read_live(name)
         query = f"SELECT rid, hash, notes FROM {_live(name)} ORDER BY rid"
         rid, hashes, notes = database.fetch(self._db, query, [pa.int64()] * 3)

@@ -9,6 +9,7 @@ is not the name under which it is kept (1.0 calls some columns otherwise than it
 """
 
 import re
+import string
 from collections.abc import Callable
 from typing import Any, TypedDict, Unpack
 
@@ -22,6 +23,7 @@ BOOLEANS = ("true", "false")
 
 # Patterns are RE2's, which reads a column in linear time; `\d` is ASCII and `$` the very end of the cell.
 GUID = r"[0-9A-Za-z./@_-]{1,255}"
+_ID_BYTES = (string.ascii_letters + string.digits + "./@_-").encode()
 YEAR = r"\d{4}"
 INTEGER = r"-?(?:0|[1-9]\d*)"
 NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -63,12 +65,12 @@ class Common(TypedDict, total=False):
 
 def guid(*, references: str | None = None, header: str | None = None) -> Any:
     """Return the field of a record's own id, `references` naming a table whose id it is as well."""
-    return _field("guid", _matches("invalid-guid", GUID), references=references, required=True, header=header)
+    return _field("guid", _ids(GUID), references=references, required=True, header=header)
 
 
 def ref(table: str, *, of_type: str | None = None, **common: Unpack[Common]) -> Any:
     """Return the field of a reference to a record of `table`, whose `type` should be `of_type`."""
-    return _field("guid_ref", _matches("invalid-guid", GUID), references=table, of_type=of_type, **common)
+    return _field("guid_ref", _ids(GUID), references=table, of_type=of_type, **common)
 
 
 def refs(table: str, *, may_lack: bool = False, **common: Unpack[Common]) -> Any:
@@ -76,7 +78,7 @@ def refs(table: str, *, may_lack: bool = False, **common: Unpack[Common]) -> Any
 
     `may_lack`: the header may do without the column.
     """
-    check = _matches("invalid-guid", rf"{GUID}(?:,{GUID})*")
+    check = _ids(rf"{GUID}(?:,{GUID})*")
     return _field("guid_ref_list", check, references=table, many=True, may_lack=may_lack, **common)
 
 
@@ -129,7 +131,7 @@ def boolean(**common: Unpack[Common]) -> Any:
 
 def date(**common: Unpack[Common]) -> Any:
     """Return the field of a calendar day, YYYY-MM-DD."""
-    return _field("date", _matches("invalid-date", DATE), **common)
+    return _field("date", _matches("invalid-date", DATE, repeats=True), **common)
 
 
 def datetime_(**common: Unpack[Common]) -> Any:
@@ -200,9 +202,39 @@ def _required() -> Check:
     return _check("required-value", lambda column: column != "")
 
 
-def _matches(code: str, pattern: str) -> Check:
+def _matches(code: str, pattern: str, *, repeats: bool = False) -> Check:
+    """Return the check that a cell matches as a whole; where values repeat, each is looked at once."""
     or_blank = f"^(?:{pattern})?$"
-    return _check(code, lambda column: _answer(column, pc.match_substring_regex(_cells(column), or_blank)))
+
+    def passed(column: "pd.Series[str]") -> "pd.Series[bool]":
+        cells = _cells(column)
+        if not repeats:
+            return _answer(column, pc.match_substring_regex(cells, or_blank))
+        encoded = pc.dictionary_encode(cells)
+        return _answer(column, pc.match_substring_regex(encoded.dictionary, or_blank).take(encoded.indices))
+
+    return _check(code, passed)
+
+
+def _ids(pattern: str) -> Check:
+    """Return the check of ids. A column of nothing but their characters, which is every good one, needs no pattern."""
+    by_pattern = _matches("invalid-guid", pattern)
+
+    def passed(column: "pd.Series[str]") -> "pd.Series[bool]":
+        cells = _cells(column)
+        longest = pc.max(pc.binary_length(cells)).as_py() or 0
+        if longest < 256 and not _text_of(cells).translate(None, _ID_BYTES):
+            return pd.Series(np.ones(len(column), bool), index=column.index)
+        return pd.Series(by_pattern(column).check_output, index=column.index)
+
+    return _check("invalid-guid", passed)
+
+
+def _text_of(cells: Any) -> bytes:
+    """Return the text of all cells, one behind the other."""
+    _, offsets, data = cells.buffers()
+    ends = np.frombuffer(offsets, np.int64)[[cells.offset, cells.offset + len(cells)]]
+    return bytes(memoryview(data)[ends[0] : ends[1]]) if data else b""
 
 
 def _is_one_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> Check:
@@ -225,7 +257,8 @@ def _all_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> 
 
 
 def _cells(column: "pd.Series[str]") -> Any:
-    return pa.array(column.array, pa.large_string())
+    cells = pa.array(column.array, pa.large_string())
+    return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
 
 
 def _answer(column: "pd.Series[str]", passed: Any) -> "pd.Series[bool]":

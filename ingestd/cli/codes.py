@@ -37,7 +37,8 @@ class Code(click.ParamType[str]):
 
         from ingestd.core.catalogue import BREACHES, CATALOGUE
 
-        titles = {code: entry.title for code, entry in {**BREACHES, **CATALOGUE}.items()}
+        titles = {code: entry.title for code, entry in BREACHES.items()}
+        titles |= {code: entry.title for code, entry in CATALOGUE.items()}
         return [CompletionItem(code, help=titles[code]) for code in sorted(titles) if code.startswith(incomplete)]
 
 

@@ -4,6 +4,7 @@ Who finds a fault knows its nearest cause at most. What no single stage can see 
 a file is missing to which others refer, that a whole file is of another version, why no record of a file is valid.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -54,7 +55,11 @@ class _Seen:
 
 
 def _look_over(batches: Sequence[Batch]) -> _Seen:
-    errors = sorted((one for one in batches if one.severity is Severity.ERROR), key=lambda one: -one.count)
+    errors = [one for one in batches if one.severity is Severity.ERROR]
+    counts: Counter[tuple[str | None, str]] = Counter()
+    for one in errors:
+        counts[one.file, one.code] += one.count
+    errors.sort(key=lambda one: -counts[one.file, one.code])
     return _Seen(
         unread=_by_file(one for one in batches if one.code in _NOT_READ),
         other=_by_file(one for one in batches if one.code == "other-version"),
@@ -67,7 +72,8 @@ def _by_file(batches: Iterable[Batch]) -> ByFile:
     """Return the first of them of each file, as a cause."""
     found: dict[str | None, Cause] = {}
     for one in batches:
-        found.setdefault(one.file, Cause(one.code, one.file, one.lines[0] if one.lines else None))
+        if one.file not in found:
+            found[one.file] = Cause(one.code, one.file, one.lines[0] if one.lines else None)
     return found
 
 
@@ -103,7 +109,7 @@ class _Parents:
         return self.roots[cause]
 
     def _above(self, cause: Cause) -> Cause | None:
-        """Return what the finding that is `cause` follows from: the one with its line, else any of its code and file."""
+        """Return what the finding that is `cause` follows from: that with its line, else any of its code and file."""
         place = (cause.code, cause.file)
         if place not in self.by_place:
             self.by_place[place] = self._lines(*place)

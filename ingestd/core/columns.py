@@ -33,6 +33,11 @@ def blanks(count: int) -> pa.Array:
     return pa.repeat(pa.scalar("", pa.large_string()), count)
 
 
+def is_blank(values: pa.Array) -> bool:
+    """Return whether no cell of a column has anything in it, which is true of many columns."""
+    return not pc.max(pc.binary_length(values)).as_py()
+
+
 def by_distinct(values: pa.Array, change: Callable[[str], str]) -> tuple[pa.Array, Mask]:
     """Apply `change` once to each distinct value, and say which rows it changed."""
     encoded = pc.dictionary_encode(values)

@@ -1,6 +1,6 @@
 """Findings: made from the catalogue's entries, made graver by strictness, listed, counted."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -78,7 +78,21 @@ def list_findings(batches: Iterable[Batch], cap: int = CAP) -> tuple[Finding, ..
     for one in trace(batches):
         groups.setdefault((one.code, one.file), []).append(one)
     shown = [finding for group in groups.values() for finding in _capped(group, cap)]
-    return tuple(sorted(shown, key=lambda f: (ORDER.index(f.severity), f.caused_by is not None)))
+    return tuple(sorted(shown, key=_order(shown)))
+
+
+def _order(shown: Sequence[Finding]) -> Callable[[Finding], tuple[int, bool, int]]:
+    """Return what sorts findings; a root cause is as grave as the gravest of what follows from it."""
+    gravity: dict[str, int] = {}
+    for one in shown:
+        code, own = one.caused_by.code if one.caused_by else one.code, ORDER.index(one.severity)
+        gravity[code] = min(own, gravity.get(code, own))
+
+    def key(one: Finding) -> tuple[int, bool, int]:
+        own = ORDER.index(one.severity)
+        return (own, True, own) if one.caused_by else (gravity[one.code], False, own)
+
+    return key
 
 
 def _capped(group: Sequence[Batch], cap: int) -> list[Finding]:

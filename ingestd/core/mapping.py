@@ -12,7 +12,7 @@ from ingestd.core import findings
 from ingestd.core.columns import arrow, blanks, by_distinct, to_series
 from ingestd.core.hashing import first_of_each, hash_ids, hash_rows
 from ingestd.core.model import Batch, Hashes, Mask, Severity
-from ingestd.core.rules import Case, OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import METADATA, Case, OnUnmapped, Rule, Rules, Target
 
 _UNMAPPED = "\0"
 KEY_JOIN = "\x1f"
@@ -56,6 +56,7 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
         rules: for the value maps.
         seed: the feed's, for the hashes.
     """
+    lacking = _lacking(target, frame)
     frame = _choose(target, frame)
     made, misses = _fields(target, frame, lookups, rules)
     text = key_text(made, target.key)
@@ -73,7 +74,7 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
         contents=_contents(made, compared(target, list(made.columns)), seed),
         held=held,
         unmapped=unmapped,
-        batches=tuple(_tell(target, rules, unmapped, int(blank.sum()), int(twice.sum()))),
+        batches=(*lacking, *_tell(target, rules, unmapped, int(blank.sum()), int(twice.sum()))),
     )
 
 
@@ -88,6 +89,17 @@ def split_key(texts: pa.Array, fields: int) -> list[pa.Array]:
         return [texts]
     parts = pc.split_pattern(texts, KEY_JOIN)
     return [pc.list_element(parts, i) for i in range(fields)]
+
+
+def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
+    """Find the columns of the standard that the rules read and this version of it does not have."""
+    read = dict.fromkeys([*target.where, *(name for rule in (target.fields or {}).values() for name in rule.columns())])
+    names = [name for name in read if name not in frame.columns and not name.startswith(METADATA)]
+    file = f"{target.source}.csv"
+    return tuple(
+        findings.batch("rules-need-column", file=file, column=name, target=target.name, name=name)
+        for name in (names if len(frame) else ())
+    )
 
 
 def _choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from ingestd.core.columns import TEXT, blanks, to_series
+from ingestd.core.columns import TEXT, blanks, flat, to_series
 from ingestd.core.header import Header
 from ingestd.core.records import BOM, LINE_LIMIT
 from ingestd.core.scan import Scanned
@@ -44,5 +44,5 @@ def read(scanned: Scanned, header: Header, table: Table) -> pd.DataFrame:
 def _frame(cells: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
     blank, have = blanks(cells.num_rows), set(cells.column_names)
     return pd.DataFrame(
-        {name: to_series(cells.column(name) if name in have else blank) for name in columns}, copy=False
+        {name: to_series(flat(cells.column(name)) if name in have else blank) for name in columns}, copy=False
     )

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestd.core.columns import arrow, blanks, by_distinct, to_series
+from ingestd.core.columns import arrow, blanks, by_distinct, is_blank, to_series
 from ingestd.core.model import Mask, Mode
 from ingestd.core.ways import DateForm, Ways, read_date
 from schemas import Column, Table
@@ -44,6 +44,8 @@ def repair(
     is_passed_over = mode is Mode.BULK and table.knows_modes
     for column in table.columns:
         values = arrow(frame[column.name])
+        if is_blank(values):
+            continue
         is_date = column.type == "datetime" and is_passed_over  # of which nobody asks what form it has
         for code, mend in () if is_date else _mends(column, ways):
             after, touched = mend(values)

@@ -30,7 +30,8 @@ def assert_same(one: Roster, other: Roster) -> None:
 
 def assert_valid(roster: Roster) -> None:
     """Check a roster's values by the schemas, the uniqueness of its ids, and that all references resolve."""
-    for name, table in schemas.load("1.1").items():
+    for name in roster:
+        table = schemas.load("1.1")[name]
         table.schema.validate(roster[name], lazy=True)
         assert roster[name]["sourcedId"].is_unique
         for column in table.references():
@@ -62,7 +63,8 @@ def test_district_is_valid_at_any_size(users: int) -> None:
 def test_district_has_the_standards_shape(first: Roster) -> None:
     """All seven tables come in order of dependence, their columns in the standard's, every cell a string."""
     assert list(first) == TABLES
-    for name, table in schemas.load("1.1").items():
+    for name in TABLES:
+        table = schemas.load("1.1")[name]
         assert table.header == tuple(first[name].columns)
         assert {"str"} == {str(dtype) for dtype in first[name].dtypes}
 

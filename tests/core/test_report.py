@@ -9,7 +9,8 @@ import pytest
 from report_documents import ALL, DIGEST, applied, document, duplicate, failed, first_load, held, refer, rejected, said
 
 from ingestd.core import report
-from ingestd.core.findings import CATALOGUE, batch
+from ingestd.core.catalogue import CATALOGUE, fill
+from ingestd.core.findings import batch
 from ingestd.core.guard import Limits, OrgLoss, guard
 from ingestd.core.model import Batch, Cause, Changes, Severity
 
@@ -142,6 +143,44 @@ def test_cascade_is_folded_under_its_cause() -> None:
     groups = report.group_findings(rejected()["listed_findings"])
     assert "reference-to-held-back" not in [group.code for group in groups]
     assert next(group.cascaded for group in groups if group.code == "required-value") == 412 + 29
+
+
+def test_cascade_is_told_with_the_places_of_its_cause() -> None:
+    """A receipt says how many records a cause affects, which ids most of them miss, and the lines of the cause."""
+    lines = [line.strip() for line in report.render_receipt(rejected()).splitlines()]
+    at = lines.index("441 more records are affected by it:")
+    assert lines[at + 1 : at + 5] == [
+        "reference-to-held-back: enrollments.csv refers to records of",
+        "classes.csv that were held back.",
+        "ids: C-17 (412), C-19 (29)",
+        "because of classes.csv, lines 214, 216",
+    ]
+
+
+def test_cascades_of_several_kinds_are_counted_each() -> None:
+    """Where more than one kind of thing follows, each has its count, and the rest beyond four is added up."""
+    cause = Cause("required-value", "users.csv", 2)
+    follow = [
+        batch("reference-to-held-back", file=f"{n}.csv", lines=(9,), stands_for=n, caused_by=cause, count=n, id="U-1",
+              target="users.csv")
+        for n in range(1, 8)
+    ]  # fmt: skip
+    findings = said(batch("required-value", file="users.csv", column="role", lines=(2,)), *follow)["listed_findings"]
+    (group,) = report.group_findings(findings)
+    lines = [line.strip() for line in report.group_lines(group, 72)]
+    assert "28 more records are affected by it:" in lines
+    assert [line for line in lines if line.startswith("because")] == [
+        f"because of users.csv, line 2: {n}" for n in (7, 6, 5, 4)
+    ]
+    assert "and 6 more" in lines
+
+
+def test_receipt_says_where_more_can_be_read() -> None:
+    """A receipt with anything to mend ends with the command that explains a code; one without does not."""
+    hint = "More about a code: ingestd explain-code CODE\n"
+    assert report.render_receipt(rejected()).endswith(f"\n\n{hint}")
+    repaired = document("applied", **said(batch("byte-order-mark", file="users.csv")))
+    assert not any(hint in report.render_receipt(one) for one in (repaired, first_load(), duplicate()))
 
 
 def test_reference_to_a_missing_file_follows_from_it() -> None:
@@ -365,12 +404,35 @@ def test_rows_name_the_cause() -> None:
     assert rows["caused_by"].to_pylist() == ["bad:c.csv:12"]
 
 
-@pytest.mark.parametrize("start", list("=+-@\t\r"))
-def test_rows_are_no_formulas(start: str) -> None:
-    """A cell that a spreadsheet would run gets an apostrophe in front, in any column of text."""
+@pytest.mark.parametrize("gap", ["", " ", "\u00a0", '"', "'", " \"' "])
+@pytest.mark.parametrize("start", list("=+-@\uff1d\uff0b\uff0d\uff20"))
+def test_rows_are_no_formulas(start: str, gap: str) -> None:
+    """A cell that a spreadsheet may run gets an apostrophe in front, in any column of text, behind blanks too."""
+    start = gap + start
     rows = report.findings_rows([Batch("x", Severity.ERROR, f"{start}1", f"{start}2.csv", f"{start}3")])
     cells = (rows["message"], rows["file"], rows["column"])
     assert [cell[0].as_py() for cell in cells] == [f"'{start}1", f"'{start}2.csv", f"'{start}3"]
+
+
+@pytest.mark.parametrize("start", list("\t\r\n"))
+def test_rows_do_not_begin_with_what_a_spreadsheet_trims(start: str) -> None:
+    """A tab or a line end in front of a cell gets an apostrophe, whatever follows."""
+    assert report.findings_rows([Batch("x", Severity.ERROR, f"{start}a")])["message"][0].as_py() == f"'{start}a"
+
+
+@pytest.mark.parametrize("mark", list(",;|\t"))
+def test_rows_are_no_formulas_behind_a_separator(mark: str) -> None:
+    """What another program takes for the beginning of a new cell is no formula there either."""
+    rows = report.findings_rows([Batch("x", Severity.ERROR, "m", "f", f'a{mark} "=1+1')])
+    assert rows["column"][0].as_py() == f"a{mark} \"'=1+1"
+
+
+def test_rows_leave_plain_text_as_it_is() -> None:
+    """No message and no remedy of the catalogue is changed by that, nor an id with a hyphen in it."""
+    every = [(fill(one.message), report.find_remedy(code)) for code, one in CATALOGUE.items()]
+    rows = report.findings_rows([Batch(code, one.severity, fill(one.message)) for code, one in CATALOGUE.items()])
+    assert set(zip(rows["message"].to_pylist(), rows["remedy"].to_pylist(), strict=True)) == set(every)
+    assert report.findings_rows([Batch("x", Severity.ERROR, "C-17, a=b")])["message"][0].as_py() == "C-17, a=b"
 
 
 def test_rows_of_many_batches_are_quick() -> None:

@@ -9,9 +9,9 @@ import pytest
 from ingestd.config import load
 from ingestd.core.model import OnAbsent
 from ingestd.core.rules import Case, OnUnmapped, Rule, Rules, parse_rules
-from schemas import load as load_tables
+from schemas import shapes
 
-TABLES = load_tables("1.1")
+TABLES = shapes()
 SHIPPED = Path(__file__).parents[2] / "config" / "rules"
 SMALL = """
 [[table]]

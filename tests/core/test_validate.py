@@ -34,7 +34,7 @@ def test_valid() -> None:
     [
         (ORGS, ORG, {"sourcedId": ""}, "required-value"),
         (ORGS, ORG, {"sourcedId": "o 1"}, "invalid-guid"),
-        (ORGS, ORG, {"sourcedId": " "}, "invalid-guid"),
+        (ORGS, ORG, {"sourcedId": " "}, "required-value"),
         (ORGS, ORG, {"sourcedId": "\ufeffo-1"}, "invalid-guid"),
         (ORGS, ORG, {"sourcedId": "x" * 256}, "invalid-guid"),
         (ORGS, ORG, {"type": "pub"}, "invalid-enum"),
@@ -121,8 +121,8 @@ def test_repairs_are_information() -> None:
     assert new.valid.all()
 
 
-@pytest.mark.parametrize("strict", [True, ["enum-case"]])
-def test_strict_repairs_hold_back(strict: bool | list[str]) -> None:
+@pytest.mark.parametrize("strict", [True, ("enum-case",)])
+def test_strict_repairs_hold_back(strict: bool | tuple[str, ...]) -> None:
     """A repair that is not allowed holds its records back, and tells each line."""
     records = [{**ORG, "sourcedId": f"o-{i}", "type": "SCHOOL" if i else "school"} for i in range(4)]
     new = validate_rows(ORGS, *records, strict=strict)
@@ -134,15 +134,23 @@ def test_strict_repairs_hold_back(strict: bool | list[str]) -> None:
 
 def test_strict_about_something_else() -> None:
     """Strictness names what it means."""
-    assert validate_rows(ORGS, {**ORG, "type": "SCHOOL"}, strict=["boolean-case"]).valid.all()
+    assert validate_rows(ORGS, {**ORG, "type": "SCHOOL"}, strict=("boolean-case",)).valid.all()
 
 
 def test_gone() -> None:
     """A record marked tobedeleted is gone; one that is held back is not."""
     gone = {**ORG, **STATE, "status": "tobedeleted"}
-    new = validate_rows(ORGS, ORG | STATE, gone, {**gone, "name": ""}, mode=Mode.DELTA)
+    new = validate_rows(ORGS, ORG | STATE, gone, {**gone, "sourcedId": "o 1"}, mode=Mode.DELTA)
     assert (new.gone.tolist(), new.held.tolist()) == ([False, True, False], [False, False, True])
     assert new.valid.tolist() == [True, False, False]
+
+
+def test_id_is_enough_to_delete_by() -> None:
+    """A record that is to be deleted may lack or misstate everything else: it is gone, with a warning."""
+    new = validate_rows(ORGS, {**ORG, **STATE, "status": "tobedeleted", "name": "", "type": "pub"}, mode=Mode.DELTA)
+    assert (new.gone.tolist(), new.held.tolist()) == ([True], [False])
+    assert told(new.batches) == [("incomplete-deletion", "name", (2,)), ("incomplete-deletion", "type", (2,))]
+    assert {one.severity for one in new.batches} == {Severity.WARNING}
 
 
 def test_inactive_is_gone() -> None:
@@ -154,7 +162,7 @@ def test_inactive_is_gone() -> None:
 
 def test_inactive_refused() -> None:
     """Where that repair is not allowed the record is held back, and so not gone."""
-    new = validate_rows(ORGS, {**ORG, "status": "inactive"}, strict=["inactive-status"])
+    new = validate_rows(ORGS, {**ORG, "status": "inactive"}, strict=("inactive-status",))
     assert (new.gone.tolist(), new.held.tolist()) == ([False], [True])
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_documents import ALL, DIGEST, applied, duplicate, failed, held, rejected, said
+from report_documents import ALL, DIGEST, applied, document, duplicate, failed, held, rejected, said
 
 from ingestd import reports
+from ingestd.core.catalogue import BREACHES, CATALOGUE
 from ingestd.core.findings import batch
 from ingestd.core.model import Batch, Severity
 
@@ -55,9 +56,9 @@ class Outline(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def outline(document: dict[str, Any]) -> Outline:
+def outline(about: dict[str, Any]) -> Outline:
     """Return a document's page, read."""
-    return Outline(reports.render_html(document))
+    return Outline(reports.render_html(about))
 
 
 def mode(path: Path) -> int:
@@ -128,27 +129,56 @@ def test_page_does_not_show_a_method_for_a_missing_count() -> None:
 
 
 def test_page_folds_cascades() -> None:
-    """What follows from a cause is in a fold under it."""
+    """What follows from a cause is in a fold under it, with the places of the cause."""
     page = outline(rejected())
-    assert "441 more records are affected by it" in page.text
-    assert [tag for tag, _ in page.tags].count("details") == 2
+    fold = page.text.partition("441 more records are affected by it")[2]
+    assert fold.startswith(
+        " enrollments.csv refers to records of classes.csv that were held back. reference-to-held-back ids: C-17"
+    )
+    assert "because of classes.csv , lines 214, 216" in fold
+
+
+def test_page_tells_why_in_a_fold() -> None:
+    """Each kind of finding has its title, what to do, and, folded, why it happens and by which rule."""
+    page = outline(rejected())
+    entry = CATALOGUE["invalid-date"]
+    assert f"{entry.title} The value is not a date" in page.text
+    assert f"To do: {entry.remedy} Why this happens {entry.cause} Rule: {entry.source}" in page.text
+    kinds = [tag for tag, found in page.tags if tag == "article"]
+    why = [found for tag, found in page.tags if tag == "details" and found.get("class") == "why"]
+    assert len(why) == len(kinds)
+    assert not any("open" in found for found in why)
+
+
+def test_page_of_a_code_that_is_no_longer_known() -> None:
+    """A finding of another version's code is told by its message, under its code as a title, without a why."""
+    page = outline(document("applied", **said(Batch("of-old", Severity.ERROR, "it was so", "users.csv"))))
+    assert "Of old It was so. users.csv" in page.text
+    assert "Why this happens" not in page.text
+
+
+def test_page_tells_why_a_limit_is_overstepped() -> None:
+    """A held run's page has, folded, what each of its breaches comes from and what to look for, each once."""
+    text = outline(held()).text
+    for code in ("too-many-deletes", "too-many-deletes-in-org"):
+        assert text.count(f"{BREACHES[code].title}. {BREACHES[code].cause} {BREACHES[code].remedy}") == 1
 
 
 def test_page_folds_many_breaches() -> None:
     """Of many orgs over a limit three are in sight, the others are in a fold."""
-    document = held()
-    document["breaches"] = [document["breaches"][1] | {"org": f"school-{n}"} for n in range(40)]
-    page = outline(document)
+    about = held()
+    about["breaches"] = [about["breaches"][1] | {"org": f"school-{n}"} for n in range(40)]
+    page = outline(about)
     assert "37 more orgs go over that limit" in page.text
-    assert [tag for tag, _ in page.tags].count("details") == 1
+    assert [found.get("class") for tag, found in page.tags if tag == "details"] == [None, "why"]
 
 
 def test_page_escapes_what_others_wrote() -> None:
     """Names, messages and reasons of others are text, never markup."""
     evil = "<script>alert(1)</script>"
-    document = applied() | {"drop": evil, "feed_name": evil, "left_out": [{"table": evil, "reason": evil, "count": 1}]}
-    document |= said(Batch(evil, Severity.ERROR, evil, evil, evil), batch("missing-file", name=evil, reason=evil))
-    page = reports.render_html(document)
+    about = applied() | {"drop": evil, "feed_name": evil, "left_out": [{"table": evil, "reason": evil, "count": 1}]}
+    about |= said(Batch(evil, Severity.ERROR, evil, evil, evil), batch("missing-file", name=evil, reason=evil))
+    page = reports.render_html(about)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from roster_world import TABLES, World, arrays_of, codes, enrollment, org, user
+from roster_world import World, arrays_of, codes, enrollment, org, user
 
 from ingestd.arrays import DATA, INDEX, load, save
 from ingestd.core.model import Mode
+from schemas import shapes
 
 DAY = {"orgs": [org("O1"), org("O2", parentSourcedId="O1")], "users": [user("U1"), user("U2", orgSourcedIds="O1,O2")]}
 
@@ -164,7 +165,7 @@ def lose(folder: Path) -> None:
 
 def reshape(folder: Path) -> None:
     """Leave the arrays of a version that knew of one reference less."""
-    live = load(folder, TABLES["users"])
+    live = load(folder, shapes()["users"])
     assert live is not None
     save(folder, replace(live, references={"orgSourcedIds": live.references["orgSourcedIds"]}))
 
@@ -180,7 +181,7 @@ def test_damaged_arrays_are_made_again(world: World, damage: Callable[[Path], No
     before = arrays_of(world.snapshot.live("users"))
     damage(folder_of(world, "users"))
     assert arrays_of(world.snapshot.live("users")) == before
-    assert load(folder_of(world, "users"), TABLES["users"]) is not None
+    assert load(folder_of(world, "users"), shapes()["users"]) is not None
     assert arrays_of(world.snapshot.live("users")) == before
 
 

@@ -22,6 +22,7 @@ from ingestd.core.records import split
 from ingestd.core.repair import repair
 from ingestd.core.scan import BLANK, Live, scan
 from ingestd.core.validate import content_of, validate
+from ingestd.core.ways import Ways
 
 law = settings(deadline=None, max_examples=100)
 slow_law = settings(deadline=None, max_examples=30)
@@ -217,7 +218,7 @@ def test_repair_is_idempotent(frame: pd.DataFrame, mode: Mode) -> None:
 def test_every_record_has_one_fate(frame: pd.DataFrame, mode: Mode, strict: bool) -> None:
     """A record is valid, gone or held back; it is held back if and only if an error names its line."""
     lines = np.arange(2, len(frame) + 2)
-    new = validate(ORGS, frame, lines, np.ones(len(frame), np.uint64), mode=mode, seed=SEED, strict=strict)
+    new = validate(ORGS, frame, lines, np.ones(len(frame), np.uint64), mode=mode, seed=SEED, ways=Ways(strict=strict))
     named = {line for one in new.batches if one.severity == "error" for line in one.lines}
     assert not (new.held & new.gone).any()
     assert set(lines[new.held].tolist()) == named == {cause.line for cause in new.causes.values()}

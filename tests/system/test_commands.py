@@ -173,6 +173,33 @@ def test_check_for_people_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_check_says_where_more_can_be_read(tmp_path: Path) -> None:
+    """The last line explains the gravest code; of a zip with nothing but repairs nothing need be read."""
+    bad, loud = tmp_path / "bad.zip", tmp_path / "loud.zip"
+    bad.write_bytes(bad_line(changed(DAY_1, "users", "U2", enabledUser="TRUE"), "U1", ","))
+    loud.write_bytes(zip_of(changed(DAY_1, "users", "U2", enabledUser="TRUE")))
+    last = invoke(None, "check", bad).out.splitlines()[-1]
+    assert last == "More about a code: ingestd explain-code field-count"
+    assert invoke(None, *last.split()[-2:]).code == 0
+    assert "explain-code" not in invoke(None, "check", loud).out
+
+
+def test_check_folds_what_a_class_held_back_keeps_waiting(tmp_path: Path) -> None:
+    """An org, its class and the enrollments in it: one error to mend, and all the rest follows from its line."""
+    zip_path = tmp_path / "bad.zip"
+    zip_path.write_bytes(zip_of(changed(DAY_1, "orgs", "S1", type="")))
+    found = invoke(None, "check", zip_path, "--json").json["findings"]
+    first, *rest = found
+    root = {"code": "required-value", "file": "orgs.csv", "line": 3}
+    assert (first["code"], first["line"], first["caused_by"]) == ("required-value", 3, None)
+    assert {one["file"] for one in rest} == {"classes.csv", "users.csv", "enrollments.csv"}
+    assert all(one["caused_by"] in (root, {**root, "line": None}) for one in rest if one["code"] != "nothing-valid")
+    told = invoke(None, "check", zip_path).out
+    assert told.count("REJECTS THE DROP") == 1
+    assert "ERROR" not in told
+    assert "because of orgs.csv, line 3" in told
+
+
 # plan -------------------------------------------------------------------------------------------------------------
 
 
@@ -462,6 +489,7 @@ COMMANDS = (
     "config",
     "discard",
     "explain",
+    "explain-code",
     "generate",
     "init",
     "once",

@@ -53,10 +53,4 @@ BREACHES = {
         cause="The roster has values that are not in a value map, and the rules say that such a run is to wait.",
         remedy="Operator: add them to the map. The run is planned anew when it is looked at.",
     ),
-    "rules-need-column": BreachEntry(
-        title="The rules read what is not there",
-        cause="The drop is of another version of OneRoster than the rules were written for, and that version does not "
-        "have a column that they read, such as the role in users.csv, which 1.2 has in roles.csv.",
-        remedy="Operator: change the rules for that version, or ask for an export in the former one.",
-    ),
 }

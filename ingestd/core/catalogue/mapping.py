@@ -20,4 +20,13 @@ ENTRIES = {
         remedy="Operator: choose a key that is unique, or have the source system make it so.",
         source="ingestd",
     ),
+    "rules-need-column": Entry(
+        severity=Severity.WARNING,
+        title="The rules read what is not there",
+        message="the rules of {target} read the column {name}, which {file} does not have; it was read as blank",
+        cause="The drop is of another version of OneRoster than the rules were written for, and that version does not "
+        "have a column that they read, such as the role in users.csv, which 1.2 has in roles.csv.",
+        remedy="Operator: change the rules for that version, or ask for an export in the former one.",
+        source="ingestd",
+    ),
 }

@@ -1,11 +1,12 @@
 """Messages and remedies as templates: their words put in, shown as placeholders, and read back out of a message."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from string import Formatter
 
 
+@cache
 def words_of(template: str) -> tuple[str, ...]:
     """Return the words of a template in their order, each once."""
     return tuple(dict.fromkeys(word for _, word in _parts(template) if word))
@@ -23,9 +24,10 @@ def read_back(template: str, message: str) -> dict[str, str]:
     return found.groupdict() if found else {}
 
 
-def _parts(template: str) -> Iterator[tuple[str, str | None]]:
-    """Yield pieces of text, each with the word that follows it, if one does."""
-    return ((text, word) for text, word, _, _ in Formatter().parse(template))
+@cache
+def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+    """Return pieces of text, each with the word that follows it, if one does."""
+    return tuple((text, word) for text, word, _, _ in Formatter().parse(template))
 
 
 @cache

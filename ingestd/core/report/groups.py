@@ -11,7 +11,7 @@ from ingestd.core.catalogue import CATALOGUE
 from ingestd.core.findings import FURTHER, ORDER
 from ingestd.core.model import Severity
 from ingestd.core.report.messages import Found, find_remedy, gist, name_group, name_ids
-from ingestd.core.report.words import Document, line_list, plural, sentence
+from ingestd.core.report.words import Document, line_list, plural
 
 Key = tuple[str, str | None, int | None]
 
@@ -49,11 +49,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One message and the places where it holds. `ids` names what is missed most, if it is about ids.
+    """One message of a code and the places where it holds. `ids` names what is missed most, if it is about ids.
 
     `because` has the places of what it follows from, if it does.
     """
 
+    code: str
     message: str
     severity: Severity
     places: tuple[Place, ...]
@@ -177,18 +178,20 @@ def _group(code: str, own: Sequence[Found], following: Sequence[Found]) -> Group
 
 
 def _notes(findings: Sequence[Found]) -> tuple[Note, ...]:
-    together: dict[tuple[str, str], list[Found]] = {}
+    together: dict[tuple[str, str, str], list[Found]] = {}
     for finding in findings:
-        together.setdefault((gist(finding), finding["severity"]), []).append(finding)
-    notes = [_note(said, Severity(severity), found) for (said, severity), found in together.items()]
+        together.setdefault((finding["code"], gist(finding), finding["severity"]), []).append(finding)
+    notes = [_note(said, found) for (_, said, _), found in together.items()]
     return tuple(sorted(notes, key=lambda note: -note.count))
 
 
-def _note(said: str, severity: Severity, findings: Sequence[Found]) -> Note:
+def _note(said: str, findings: Sequence[Found]) -> Note:
+    """Return one note of findings that are alike in code, severity and what they say."""
     is_one = len(findings) == 1
     return Note(
+        code=findings[0]["code"],
         message=findings[0]["message"].removesuffix(FURTHER) if is_one else said,
-        severity=severity,
+        severity=Severity(findings[0]["severity"]),
         places=_places(findings),
         count=sum(f["count"] for f in findings),
         ids="" if is_one else name_ids(findings),
