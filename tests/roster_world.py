@@ -152,10 +152,11 @@ def package(tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | Non
     return packed(files)
 
 
-def packed(files: Mapping[str, bytes]) -> Package:
-    """Return a package of these files."""
+def packed(files: Mapping[str, bytes], pieces: int | None = None) -> Package:
+    """Return a package of these files, which come in pieces of so many bytes, or as many as are asked for."""
 
     def stream(file: str, chunk: int) -> Iterator[bytes]:
+        chunk = min(chunk, pieces or chunk)
         return (files[file][at : at + chunk] for at in range(0, len(files[file]), chunk))
 
     members = {file: Member(file, len(content)) for file, content in files.items()}
