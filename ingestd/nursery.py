@@ -11,7 +11,6 @@ import gc
 import os
 import signal
 import socket
-import stat
 import struct
 import subprocess
 import sys
@@ -26,7 +25,6 @@ from ingestd.confine import end_with_parent
 Work = Callable[[socket.socket], None]
 """What a worker does with the channel to whoever asked for it, before it ends."""
 
-_STREAMS = range(3)
 _SPAWN = 0
 _REQUEST = struct.Struct("<q")
 """`_SPAWN`, with a channel; or the process that is to end, as a negative number where nobody waits for a reply."""
@@ -136,28 +134,24 @@ def serve(descriptor: int, work: Work) -> None:
 
 
 def _let_go(kept: int) -> None:
-    """Close what was open in the process that we were, silence the standard streams, and leave signals to it.
+    """Let go of what was open in the process that we were, and leave signals to it.
 
-    What is closed here must not be closed once more: so nothing of that process is collected as garbage any more.
+    A crash says nothing, and what that process held is not collected as garbage any more.
     """
     gc.freeze()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in _STREAMS:
-        os.dup2(nothing, stream)
-    _close_all_but(kept)
     faulthandler.disable()
+    _empty_all_but(kept)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
-def _close_all_but(kept: int) -> None:
-    """Close files, folders, devices and sockets; pipes and the like are libraries' own, who look to them at a fork."""
+def _empty_all_but(kept: int) -> None:
+    """Have all descriptors lead nowhere. None is closed: libraries look to their own at a fork, by their number."""
+    nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
-        with suppress(OSError):  # that of the list itself
-            is_other = stat.S_IFMT(os.fstat(descriptor).st_mode) in {0, stat.S_IFIFO}
-            if descriptor not in {*_STREAMS, kept} and not is_other:
-                os.close(descriptor)
+        if descriptor not in {kept, nothing}:
+            os.dup2(nothing, descriptor, inheritable=False)
 
 
 def _spawn(descriptor: int, work: Work) -> tuple[int, int]:
@@ -178,7 +172,7 @@ def _be_worker(descriptor: int, nursery: int, work: Work) -> None:
     try:
         end_with_parent()
         if os.getppid() == nursery:  # it did not end before that was asked for
-            _close_all_but(descriptor)
+            _empty_all_but(descriptor)
             work(socket.socket(fileno=descriptor))
             status = 0
     finally:

@@ -254,8 +254,7 @@ def test_it_has_nothing_open_but_its_channel(tmp_path: Path) -> None:
         worker.start()
     found = value_of(deeds.describe_itself)
     assert found == {
-        "open": ["socket"],
-        "streams": ["/dev/null"],
+        "open": ["/dev/null", "socket"],
         "ignores signals": [True] * 3,
     }
 
@@ -275,6 +274,16 @@ def test_a_lock_that_was_held_meanwhile_is_let_go(tmp_path: Path) -> None:
         assert value_of(deeds.give, 1) == 1
     with (tmp_path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_pipe_that_was_open_meanwhile_is_let_go() -> None:
+    """Who reads from it hears its end when this process closes it."""
+    end_nursery()
+    reader, writer = os.pipe()
+    assert value_of(deeds.give, 1) == 1
+    os.close(writer)
+    with open(reader, "rb") as pipe:  # noqa: PTH123 -- a descriptor, not a path
+        assert pipe.read() == b""
 
 
 # How it ends --------------------------------------------------------------------------------------------------------
