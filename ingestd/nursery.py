@@ -22,6 +22,8 @@ from pathlib import Path
 
 from ingestd.confine import end_with_parent
 
+Ready = Callable[[], None]
+"""What a nursery does before it forks the first worker, so that none of them has to. It must start no thread."""
 Work = Callable[[socket.socket], None]
 """What a worker does with the channel to whoever asked for it, before it ends."""
 
@@ -37,17 +39,18 @@ class Nursery:
 
     Args:
         work: what workers do.
+        ready: what the nursery does at its beginning, if it is forked off.
         command: Python that becomes a nursery of such workers; `sys.argv[1]` is the descriptor of its channel.
     """
 
-    def __init__(self, work: Work, command: str) -> None:
+    def __init__(self, work: Work, ready: Ready, command: str) -> None:
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel = ours
         self._process: subprocess.Popen[bytes] | None = None
         with theirs:
             if threading.active_count() == 1:
-                self._pid = _fork_off(theirs, work)
+                self._pid = _fork_off(theirs, work, ready)
             else:
                 words = [sys.executable, "-c", command, str(theirs.fileno()), *sys.path]
                 self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
@@ -102,7 +105,7 @@ class Nursery:
         return first, second
 
 
-def _fork_off(channel: socket.socket, work: Work) -> int:
+def _fork_off(channel: socket.socket, work: Work, ready: Ready) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads that are not Python's: idle, and made for forks
         pid = os.fork()
@@ -110,15 +113,16 @@ def _fork_off(channel: socket.socket, work: Work) -> int:
         return pid
     status = 1
     try:
-        serve(channel.fileno(), work)
+        serve(channel.fileno(), work, ready)
         status = 0
     finally:
         os._exit(status)
 
 
-def serve(descriptor: int, work: Work) -> None:
+def serve(descriptor: int, work: Work, ready: Ready) -> None:
     """Be a nursery: fork workers, and end those that are named, until the other side of the channel is closed."""
     _let_go(descriptor)
+    ready()
     with socket.socket(fileno=descriptor) as channel:
         while True:
             request, descriptors, _, _ = socket.recv_fds(channel, _REQUEST.size, 1)

@@ -1,8 +1,10 @@
 """What workers are asked to do in tests: good work, and all kinds of bad. Importable by its name in any process."""
 
 import ctypes
+import mmap
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -99,6 +101,15 @@ def take_memory(_stages: Stages, size: int) -> int:
 def take_arrow_memory(_stages: Stages, size: int) -> int:
     """Take memory as Arrow does."""
     return int(pa.allocate_buffer(size).size)
+
+
+def crowd(_stages: Stages, size: int) -> None:
+    """Start more threads than there is room for, with most of it taken."""
+    held = mmap.mmap(-1, size)
+    threads = [threading.Thread(target=time.sleep, args=(60,), daemon=True) for _ in range(500)]
+    for thread in threads:
+        thread.start()
+    held.close()
 
 
 def answer_too_much(_stages: Stages) -> bytes:

@@ -165,6 +165,11 @@ def test_too_much_memory_is_a_finding(deed: Callable[..., int], size: int) -> No
     assert "it took more memory than the 1024 MiB allowed" in refusal_of(deed, size)
 
 
+def test_what_else_a_lack_of_memory_leads_to_is_the_same_finding() -> None:
+    """A thread that cannot be started, say: libraries have many words for it."""
+    assert "it took more memory than the 1024 MiB allowed" in refusal_of(deeds.crowd, 1000 << 20)
+
+
 def test_too_much_memory_for_the_answer_is_a_finding() -> None:
     """The value was there, and there was no room to send it."""
     found = refusal_of(deeds.answer_too_much, limits=Limits(300 << 20, 20))
