@@ -10,6 +10,7 @@ import struct
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
@@ -20,6 +21,8 @@ from ingestd.zipends import LOCAL, PackageLimits, check_head, fail, find_directo
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd", 99: "AES encryption"}
 _ENCRYPTED, _DESCRIPTOR, _PATCH, _STRONG, _UTF_8, _MASKED = 0x1, 0x8, 0x20, 0x40, 0x800, 0x2000
+_OFFICE = {"[Content_Types].xml", "META-INF/manifest.xml"}
+"""Files that Microsoft's documents have, and OpenDocument's; both are zips."""
 _RATIO_FREE = 1 << 20
 """Bytes below which a member's ratio does not matter."""
 
@@ -48,11 +51,13 @@ def read_directory(handle: BinaryIO, limits: PackageLimits) -> tuple[Entry, ...]
     if len(infos) != count:
         fail("incomplete-zip", f"its end record counts {count} members, its directory {len(infos)}")
     headers = [_agree(handle, info) for info in infos]
+    if _OFFICE & {info.orig_filename for info in infos}:
+        fail("not-a-zip", "it is an Office document, such as an Excel workbook")
     _refuse([complaint for info in infos for complaint in _complaints(info)])
     _check_sizes(infos, limits)
     _check_tiles(handle, infos, headers, start)
     return tuple(
-        Entry(info.orig_filename, info.compress_type, info.CRC, info.compress_size, info.file_size, header.start)
+        Entry(_name(info), info.compress_type, info.CRC, info.compress_size, info.file_size, header.start)
         for info, header in zip(infos, headers, strict=True)
     )
 
@@ -80,12 +85,20 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF_8 else "cp437")
 
 
+def _name(info: zipfile.ZipInfo) -> str:
+    """Return a member's name; one that is UTF-8 without saying so, as macOS writes it, as what it is."""
+    try:
+        return _raw_name(info).decode()
+    except UnicodeDecodeError:
+        return info.orig_filename
+
+
 def _agree(handle: BinaryIO, info: zipfile.ZipInfo) -> _Header:
     """Return the member's own header, having checked that it says what the directory says."""
     name = _raw_name(info)
     raw = read_at(handle, info.header_offset, 30)
     if len(raw) < 30 or raw[:4] != LOCAL:
-        fail("incomplete-zip", f"the data of {show(info.orig_filename)} is not where the directory says")
+        fail("incomplete-zip", f"the data of {show(_name(info))} is not where the directory says")
     flags, method, crc, compressed, size, name_length, extra_length = struct.unpack("<6x2H4x3L2H", raw)
     rest = read_at(handle, info.header_offset + 30, name_length + extra_length)
     compressed, size = _widen(rest[name_length:], compressed, size)
@@ -93,7 +106,7 @@ def _agree(handle: BinaryIO, info: zipfile.ZipInfo) -> _Header:
     # Bits 1 and 2 tell how hard the writer tried, which is no matter.
     same = rest[:name_length] == name and method == info.compress_type and not (flags ^ info.flag_bits) & ~0x6
     if not same or not (is_filled or flags & _DESCRIPTOR):
-        fail("incomplete-zip", f"the header of {show(info.orig_filename)} does not agree with the directory")
+        fail("incomplete-zip", f"the header of {show(_name(info))} does not agree with the directory")
     return _Header(info.header_offset + 30 + name_length + extra_length, is_filled)
 
 
@@ -120,7 +133,7 @@ def _refuse(complaints: Sequence[str]) -> None:
 
 def _complaints(info: zipfile.ZipInfo) -> Iterator[str]:
     """Say what makes a member one that is not opened."""
-    name = show(info.orig_filename)
+    name = show(_name(info))
     if info.flag_bits & (_ENCRYPTED | _STRONG | _MASKED):
         yield f"{name} is encrypted"
     elif info.compress_type not in {STORED, DEFLATED}:
@@ -140,7 +153,7 @@ def _complaints(info: zipfile.ZipInfo) -> Iterator[str]:
 
 
 def _name_complaints(info: zipfile.ZipInfo) -> Iterator[str]:
-    name = info.orig_filename
+    name = _name(info)
     if not name or len(name) > 255:
         yield "has no name, or one that is too long"
     if any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in name):
@@ -149,17 +162,24 @@ def _name_complaints(info: zipfile.ZipInfo) -> Iterator[str]:
         yield "has an absolute path"
     elif any(part in {"", ".", ".."} for part in name.removesuffix("/").split("/")):
         yield "has .. or an empty part in its path"
-    if "\\" in name:
+    if "\\" in name and not _is_in_shift_jis(info):
         yield "has a backslash in its name"
     for kind, data in _extras(info.extra):
         if kind == 0x7075 and data[5:] != name.encode():
             yield "has a second name that is another"
 
 
+def _is_in_shift_jis(info: zipfile.ZipInfo) -> bool:
+    """Return whether what looks like a backslash is the second byte of a Japanese sign, as in the names of tables."""
+    with suppress(UnicodeDecodeError):
+        return not info.flag_bits & _UTF_8 and "\\" not in _raw_name(info).decode("cp932")
+    return False
+
+
 def _check_sizes(infos: Sequence[zipfile.ZipInfo], limits: PackageLimits) -> None:
     """Hold the declared sizes to the limits; that they are true is checked while reading."""
     for info in infos:
-        name = show(info.orig_filename)
+        name = show(_name(info))
         if info.file_size > limits.member_bytes:
             fail("zip-too-large", f"{name} has {info.file_size} bytes, and {limits.member_bytes} are allowed")
         if info.file_size > max(_RATIO_FREE, limits.ratio * info.compress_size):
@@ -175,7 +195,7 @@ def _check_tiles(handle: BinaryIO, infos: Sequence[zipfile.ZipInfo], headers: Se
     if starts[0]:
         fail("unsafe-zip", f"{starts[0]} bytes before the first member belong to none")
     for info, header, (_, following) in zip(infos, headers, pairwise(starts), strict=True):
-        name = show(info.orig_filename)
+        name = show(_name(info))
         stop = header.start + info.compress_size
         if stop > following:
             fail("unsafe-zip", f"{name} overlaps what follows it")

@@ -29,8 +29,10 @@ _OTHERS = {
     b"age-encryption": "an age message",
     b"PK\x07\x08": "a part of a split zip",
     b"<": "a web page or XML",
+    b"UEsDB": "a zip in base64, as mail carries it",
     b"\xd0\xcf\x11\xe0": "an old Office document",
 }
+_TEXT = re.compile(rb"[^\x00-\x08\x0e-\x1f\x7f]*")
 _DIRECTORY_LIMIT = 1 << 20
 """Bytes of central directory that are parsed; 64 plain members need 6 KiB."""
 
@@ -71,13 +73,22 @@ def check_head(handle: BinaryIO) -> None:
     Raises:
         PackageFault: `not-a-zip`, or `incomplete-zip`.
     """
-    head = read_at(handle, 0, 16)
+    head = read_at(handle, 0, 512)
     begins = head[:4]
     if not any(begins):
         fail("incomplete-zip", "it is empty" if not begins else "it begins with zeros")
     if not (LOCAL.startswith(begins) or _END.startswith(begins)):
         kinds = (kind for magic, kind in _OTHERS.items() if head.startswith(magic))
-        fail("not-a-zip", f"it is {next(kinds, 'something that does not begin as a zip does')}")
+        fail("not-a-zip", f"it is {next(kinds, None) or _kind_within(head)}")
+
+
+def _kind_within(head: bytes) -> str:
+    """Return what it is whose first bytes do not tell."""
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    if _TEXT.fullmatch(head):
+        return "a text, such as a CSV that was not zipped"
+    return "something that does not begin as a zip does"
 
 
 def find_directory(handle: BinaryIO, limits: PackageLimits) -> tuple[int, int]:

@@ -131,11 +131,12 @@ def _decodes(text: bytes) -> bool:
 def identify(record: bytes, width: int) -> str | None:
     """Return the sourcedId of a record that failed, its first field, or None where it cannot be told for sure.
 
-    It cannot when the bytes may hold a second record: who that is would be taken for absent (law 1).
+    It cannot when the bytes may hold a second record: who that is would be taken for absent (law 1). Nor can it when
+    nothing ends the field: the file may have been cut in the middle of it.
     """
     filled = record.rstrip(b", ")  # commas at the end are no second record
     commas = filled.count(b",") if filled.count(b'"') & 1 else count_commas(filled)
-    if commas >= width + STRAY:
+    if commas >= width + STRAY or (b"," not in record and width > 1):
         return None
     first = record.split(b",", 1)[0].strip()
     if len(first) > 1 and first[:1] == first[-1:] == b'"':

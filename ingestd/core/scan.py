@@ -162,8 +162,7 @@ class _Scan:
             self._match(piece, len(self.header))
 
     def _take_header(self, piece: Piece) -> Piece:
-        line = piece.records[0].removeprefix(BOM)
-        self.seed = seed_of(self.seed, line.hex())
+        self.seed = seed_of(self.seed, _without_marks(piece.records[0]).hex())
         names, found = read_header(self.file, piece.records[0])
         self.header = _trimmed(names)
         self.surplus = len(names) - len(self.header)
@@ -241,14 +240,26 @@ def read_header(file: str, line: bytes) -> tuple[tuple[str, ...], list[Batch]]:
     if line.startswith(_UTF_16) or b"\x00" in line:
         return (), [findings.batch("not-utf-8-file", file=file, lines=[1], encoding="UTF-16 or binary")]
     found = [findings.batch("byte-order-mark", file=file, lines=[1])] if line.startswith(BOM) else []
-    if b"\r" in line:
-        return (), [*found, _unusable(file, "its lines end in a carriage return alone", 1)]
     try:
-        names = next(csv.reader([line.removeprefix(BOM).decode()], strict=True), [])
-    except (UnicodeDecodeError, csv.Error):
+        text = _without_marks(line).decode()
+    except UnicodeDecodeError:
+        return (), [*found, findings.batch("not-utf-8-file", file=file, lines=[1], encoding="in another encoding")]
+    if "\r" in text:
+        ends = "two carriage returns" if text.find("\r") == len(text) - 1 else "a carriage return alone"
+        return (), [*found, _unusable(file, f"its lines end in {ends}", 1)]
+    try:
+        names = next(csv.reader([text], strict=True), [])
+    except csv.Error:
         return (), [*found, _unusable(file, "it cannot be read", 1)]
     detail = _why_not(names)
     return (tuple(names), found) if detail is None else ((), [*found, _unusable(file, detail, 1)])
+
+
+def _without_marks(line: bytes) -> bytes:
+    """Return a first line without its byte order mark, of which software that adds one without a look makes two."""
+    while line.startswith(BOM):
+        line = line.removeprefix(BOM)
+    return line
 
 
 def _why_not(names: list[str]) -> str | None:
@@ -256,10 +267,21 @@ def _why_not(names: list[str]) -> str | None:
     stripped = [name.strip() for name in names]
     if not any(stripped):
         return "the first line is blank"
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-        return "its columns are not separated by commas"
+    if why := _why_not_apart(names):
+        return why
     if len(names) > COLUMN_LIMIT:
         return f"it has more than {COLUMN_LIMIT} columns"
     if not all(map(str.isprintable, stripped)):
         return "its names have characters that cannot be seen"
+    return None
+
+
+def _why_not_apart(names: list[str]) -> str | None:
+    """Return why a first line does not fall into the names of columns."""
+    if names[0].startswith("sep="):
+        return "its first line is Excel's sep=, not the names of columns"
+    if len(names) == 1 and "," in names[0]:
+        return "its first line is in one pair of quotes, as if it were one name"
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        return "its columns are not separated by commas"
     return None

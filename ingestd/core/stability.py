@@ -34,7 +34,8 @@ class StabilityTracker:
     """Hold files back until they have looked the same for `quiet_period` seconds.
 
     A file counts as quiet at first sight if its ctime already lies that far back, so that what was at rest before we
-    came need not wait again. An empty file is an upload that has only begun: it is neither stable nor waiting.
+    came need not wait again. An empty file is held back no longer than any other: an upload that has only begun, or
+    one that brought nothing and must be told in the end, is for whoever takes it to tell apart.
     """
 
     quiet_period: float
@@ -64,5 +65,4 @@ class StabilityTracker:
 
     def _in_order(self) -> list[Sighting]:
         # Files found in one scan (after a standstill, say) are told apart by ctime: yesterday's drop before today's.
-        filled = (seen for seen in self._seen.values() if seen.look.size)
-        return sorted(filled, key=lambda seen: (seen.since, seen.look.ctime_ns, seen.path))
+        return sorted(self._seen.values(), key=lambda seen: (seen.since, seen.look.ctime_ns, seen.path))

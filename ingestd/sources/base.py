@@ -69,7 +69,7 @@ class Source(Protocol):
         ...
 
     def waiting(self) -> Sequence[Sighting]:
-        """Return what the last scan found in its quiet period, oldest first; empty files are not among them."""
+        """Return what the last scan found in its quiet period, oldest first."""
         ...
 
     def watch(self, wake: Callable[[], None]) -> None:

@@ -53,10 +53,11 @@ def test_line_ends_and_order_do_not_matter() -> None:
     assert scan_bytes(again, live).data == b""
 
 
-def test_byte_order_mark_changes_no_record() -> None:
-    """Records are known again when the file begins with a mark, and the mark is told."""
+@pytest.mark.parametrize("marks", [1, 2])
+def test_byte_order_mark_changes_no_record(marks: int) -> None:
+    """Records are known again when the file begins with a mark, or with two, and that is told."""
     live = live_of(scan_bytes(GOOD))
-    found = scan_bytes(b"\xef\xbb\xbf" + GOOD, live)
+    found = scan_bytes(b"\xef\xbb\xbf" * marks + GOOD, live)
     assert (found.data, told(found.batches)) == (b"", [("byte-order-mark", None, (1,))])
 
 
@@ -163,6 +164,7 @@ def test_header_alone() -> None:
     [
         (b"a,b", ("a", "b")),
         (b'\xef\xbb\xbf"a","b"', ("a", "b")),
+        (b"\xef\xbb\xbf\xef\xbb\xbfa,b", ("a", "b")),
         (b" a,b ", (" a", "b ")),
         (b"a,,b,", ("a", "", "b", "")),
         ("a,größe".encode(), ("a", "größe")),
@@ -182,13 +184,17 @@ def test_header(line: bytes, names: tuple[str, ...]) -> None:
         (b",,,", "missing-header", "blank"),
         (b'a,"b', "missing-header", "cannot be read"),
         (b'a,"b"c', "missing-header", "cannot be read"),
-        (b"a,\xff", "missing-header", "cannot be read"),
         (b"sourcedId;name;type", "missing-header", "not separated by commas"),
         (b"sourcedId\tname", "missing-header", "not separated by commas"),
-        (b"a,b\rx,y\r", "missing-header", "carriage return"),
+        (b"a,b\rx,y\r", "missing-header", "a carriage return alone"),
+        (b"a,b\r", "missing-header", "two carriage returns"),
+        (b"sep=,", "missing-header", "Excel's sep="),
+        (b'"a,b"', "missing-header", "one pair of quotes"),
         (b",".join([b"a"] * (COLUMN_LIMIT + 1)), "missing-header", "more than 256"),
-        (b"\xef\xbb\xbf\xef\xbb\xbfa,b", "missing-header", "cannot be seen"),
+        (b"a,\xef\xbb\xbfb", "missing-header", "cannot be seen"),
         (b"a,b\x1b[2J", "missing-header", "cannot be seen"),
+        (b"a,\xff", "not-utf-8-file", "in another encoding"),
+        ("a,b\r\n".encode("cp037"), "not-utf-8-file", "in another encoding"),
         ("a,b".encode("utf-16"), "not-utf-8-file", "UTF-16"),
         ("a,b".encode("utf-16-be"), "not-utf-8-file", "UTF-16"),
         ("a,b".encode("utf-16-le"), "not-utf-8-file", "UTF-16"),

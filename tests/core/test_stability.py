@@ -79,11 +79,12 @@ def test_forgets_what_has_vanished() -> None:
     assert (stable(tracker, 60), stable(tracker, 100)) == ([], ["a.zip"])
 
 
-def test_an_empty_file_is_neither_stable_nor_waiting() -> None:
-    """Nothing has been uploaded yet, so there is nothing to wait for either."""
+def test_an_empty_file_waits_as_any_other() -> None:
+    """An export that failed may bring nothing at all, and its sender should hear of that."""
     tracker = StabilityTracker(QUIET)
-    tracker.observe({"a.zip": replace(LOOK, size=0)}, 0, wall=1e6)
-    assert (tracker.stable(1e6), tracker.waiting(0)) == ((), ())
+    tracker.observe({"a.zip": replace(LOOK, size=0)}, 0, JUST_NOW)
+    assert [seen.path for seen in tracker.waiting(0)] == ["a.zip"]
+    assert (stable(tracker, 59), stable(tracker, 60)) == ([], ["a.zip"])
 
 
 def test_says_until_when_it_waits() -> None:

@@ -55,7 +55,7 @@ def lay(path: Path, raw: bytes) -> Path:
 @pytest.mark.parametrize("odd", CASES, ids=lambda odd: odd.name)
 def test_odd_zip_has_its_verdict_and_its_words(odd: Odd, spot: Path) -> None:
     """An odd zip is waited for if more bytes could mend it, else taken to be rejected, and the finding says why."""
-    verdict = completeness(lay(spot, odd.raw), odd.limits)
+    verdict = completeness(lay(spot, odd.raw), LIMITS)
     said = cast("Batch", verdict.batch)
     assert (said.code, said.severity) == (odd.code, Severity.CATASTROPHIC)
     assert odd.says in said.message
@@ -70,17 +70,17 @@ def test_odd_zip_never_reads_to_its_end(odd: Odd, spot: Path) -> None:
         assert contents(lay(spot, odd.raw)) == {"users.csv": USERS.data}
         return
     with pytest.raises(PackageFault) as fault:
-        contents(lay(spot, odd.raw), odd.limits)
-    assert fault.value.batch == completeness(spot, odd.limits).batch
+        contents(lay(spot, odd.raw))
+    assert fault.value.batch == completeness(spot, LIMITS).batch
 
 
 @pytest.mark.parametrize("odd", CASES, ids=lambda odd: odd.name)
 def test_legal_twin_is_taken(odd: Odd, spot: Path) -> None:
     """The nearest legal zip is complete, and reads as `zipfile` reads it."""
-    assert completeness(lay(spot, odd.twin), odd.limits).verdict is Verdict.COMPLETE
+    assert completeness(lay(spot, odd.twin), LIMITS).verdict is Verdict.COMPLETE
     with zipfile.ZipFile(spot) as package:
         known = {name.rpartition("/")[2].lower(): package.read(name) for name in package.namelist()}
-    for file, content in contents(spot, odd.limits).items():
+    for file, content in contents(spot).items():
         assert content == known[file.lower()]
 
 
