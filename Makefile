@@ -10,10 +10,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint types docs bench lock clean
+.PHONY: help venv demo test lint types docs bench bench-validation lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-14s%s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
 
 venv: $(READY) ## make .venv with everything in it, ingestd too
 
@@ -35,6 +35,9 @@ docs: $(READY) ## write the generated parts of README.md
 
 bench: $(READY) ## measure first load and daily drop
 	$(BIN)/python tests/bench/run.py $(ARGS)
+
+bench-validation: $(READY) ## measure all rules over a million enrollments
+	$(BIN)/python tests/bench/validation.py $(ARGS)
 
 # The lock knows public files only: this machine's mirrors and wheels have no say in it, and it names no host.
 lock: $(READY) ## resolve pyproject.toml to requirements.txt, with the hashes of all files

@@ -17,6 +17,8 @@ from ingestd.core.scan import Live, References
 from schemas import Shape
 
 INDEX, DATA = "index.json", "arrays"
+FORM = 2
+"""How the hashes are made; those of another form are made again."""
 _HASHES = ("hash", "id", "content")
 
 
@@ -32,14 +34,14 @@ def save(folder: Path, live: Live) -> None:
             checksum.update(data)
             file.write(data)
     counts = {name: len(values) for name, values in parts.items()}
-    (folder / INDEX).write_text(json.dumps({"checksum": checksum.hexdigest(), "counts": counts}))
+    (folder / INDEX).write_text(json.dumps({"form": FORM, "checksum": checksum.hexdigest(), "counts": counts}))
 
 
 def load(folder: Path, shape: Shape) -> Live | None:
     """Map the arrays, or return None if they are not all there, or not of the shape that this version gives them."""
     try:
         index = json.loads((folder / INDEX).read_text())
-        parts = _mapped(folder / DATA, index["counts"], index["checksum"])
+        parts = _mapped(folder / DATA, index["counts"], index["checksum"]) if index["form"] == FORM else {}
         live = _live(parts)
     except (OSError, ValueError, KeyError):
         return None

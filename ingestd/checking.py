@@ -7,9 +7,10 @@ from ingestd.core import document, findings
 from ingestd.core.model import Batch
 from ingestd.core.ways import Ways
 from ingestd.errors import IngestdError
-from ingestd.examine import Examined, NoPast, Terms, examine
+from ingestd.examine import Examined, Terms
+from ingestd.reading import read_package
 from ingestd.stages import Show, Stages, Unseen
-from ingestd.unpack import PackageFault, PackageLimits, open_package
+from ingestd.unpack import PackageFault, PackageLimits
 
 REQUIRED = ("orgs", "academicSessions", "classes", "users", "enrollments")
 """The tables that every application in the field asks for (systems notes A1, A2)."""
@@ -32,8 +33,7 @@ def check_package(
     terms = Terms(required=REQUIRED, ways=ways, oneroster=oneroster, is_alone=True)
     stages = Stages(show or Unseen())
     try:
-        with open_package(path, PackageLimits()) as package:
-            return _document(examine(package, NoPast(), terms, stages))
+        return _document(read_package(path, PackageLimits(), None, terms, stages))
     except PackageFault as fault:
         return _document(Examined(None, {}, {}, (fault.batch,), ()))
     except OSError as error:

@@ -37,6 +37,13 @@ def connect(path: Path, busy: float = BUSY) -> sqlite3.Connection:
     return db
 
 
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a database that is there, to read it and to write nothing, not even beside it."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY, isolation_level=None)
+    db.execute("PRAGMA temp_store = MEMORY")
+    return db
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """Run the block in one transaction, rolled back if it, or the commit, raises."""

@@ -1,6 +1,7 @@
 """Exceptions are for the world; what is wrong with a drop is a finding. One class per party at fault."""
 
 from collections.abc import Sequence
+from typing import Self
 
 
 class IngestdError(Exception):
@@ -17,6 +18,9 @@ class ConfigError(IngestdError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Sequence[str]]]:
+        return type(self), (self.problems,)
 
 
 class UsageError(IngestdError):
@@ -37,6 +41,18 @@ class SinkError(IngestdError):
 
 class TransientSinkError(SinkError):
     """A sink is busy or away; the same call may succeed later."""
+
+
+class WorkerError(IngestdError):
+    """The process that reads drops was ended from outside, or could not begin. The run failed, and is tried again."""
+
+
+class UnforeseenError(IngestdError):
+    """A fault of ours in the process that reads drops. Tells its class and where it arose, never its words (law 9)."""
+
+    def __init__(self, kind: str, at: Sequence[str]) -> None:
+        super().__init__(f"{kind} while a drop was read, at {', '.join(at)}")
+        self.kind, self.at = kind, tuple(at)
 
 
 class UnrecordedError(IngestdError):

@@ -94,9 +94,7 @@ def _check(package: Package, past: Past, terms: Terms) -> tuple[str | None, Chec
     told = (*findings.strict((*package.batches, *found), terms.ways.strict, Severity.CATASTROPHIC), *wrong)
     if wrong:
         return decided, None, told
-    binding = decided or version.nearest(
-        headers
-    )  # of a manifest that cannot be read the files are looked at all the same
+    binding = decided or version.nearest(headers)  # the files are looked at though the manifest cannot be read
     tables = load(binding)
     demands = Demands(
         required=terms.required,

@@ -18,12 +18,13 @@ from ingestd.errors import StoppingError, UsageError
 from ingestd.feedloop import Taken, describe
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
+from ingestd.reading import completeness
 from ingestd.runs import Clock, Runs, Stop, utc_now
 from ingestd.sources.base import Drop, Source, look_of
 from ingestd.sources.folder import FolderSource
 from ingestd.stages import Show, Stages, never
 from ingestd.store import Run
-from ingestd.unpack import Verdict, completeness
+from ingestd.unpack import Verdict
 
 
 class Feed:
@@ -74,7 +75,7 @@ class Feed:
             except NotReadyError:
                 shutil.rmtree(spool)
                 return Taken.WAIT
-            whole = completeness(copied.path, package_limits(self.settings.package))
+            whole = completeness(copied.path, package_limits(self.settings.package), Stages(stop=stop))
             if whole.verdict is Verdict.INCOMPLETE and whole.batch and not self._is_given_up(drop):
                 shutil.rmtree(spool)
                 self.waiting.append((drop.path, whole.batch))

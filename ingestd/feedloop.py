@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from ingestd.errors import StoppingError
+from ingestd.errors import StoppingError, UnforeseenError
 from ingestd.sources.base import Drop, Look, Source
 
 
@@ -120,6 +120,8 @@ def describe(error: BaseException) -> dict[str, Any]:
 
     Never its words: they may hold a value of the data (law 9).
     """
+    if isinstance(error, UnforeseenError):
+        return {"error": error.kind, "at": list(error.at)}
     where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     fields: dict[str, Any] = {"error": type(error).__name__, "at": where}
     if isinstance(error, OSError) and error.errno is not None:

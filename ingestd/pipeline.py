@@ -21,12 +21,11 @@ from ingestd.core.roster import Settled, losses
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
 from ingestd.errors import IngestdError, TransientSinkError
-from ingestd.examine import Examined, Terms, examine
+from ingestd.examine import Examined, Terms
 from ingestd.sinks.base import Sink
 from ingestd.stages import Stages
 from ingestd.store import Store
 from ingestd.targets import Targets
-from ingestd.unpack import Package
 
 TRIES = 3
 """How often a sink is asked within one run, with a growing pause between."""
@@ -59,20 +58,18 @@ class Prepared:
         return self.examined.settled if self.examined else {}
 
 
-def prepare(package: Package | None, store: Store, policy: Policy, stages: Stages) -> Prepared:
-    """Take a package, or the snapshot alone, as far as the plan. Nothing is changed.
+def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Stages) -> Prepared:
+    """Take what was read of a package, or the snapshot alone, as far as the plan. Nothing is changed.
 
     Raises:
-        PackageFault: the package is damaged.
         StoppingError: asked to stop.
     """
-    examined = examine(package, store.snapshot, policy.terms, stages) if package else None
     if examined and examined.is_rejected:
         return _rejected(examined, policy)
     settled = examined.settled if examined else {}
     with stages.measure("guard"):
         breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
-    is_full = _is_full(package, store, policy)
+    is_full = _is_full(examined, store, policy)
     targets = Targets(store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages)
     actions = list(targets.actions())
     with stages.measure("guard"):
@@ -179,10 +176,10 @@ def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: S
     return breaches
 
 
-def _is_full(package: Package | None, store: Store, policy: Policy) -> bool:
+def _is_full(examined: Examined | None, store: Store, policy: Policy) -> bool:
     """Return whether all target records are to be planned, not only those whose source changed."""
     kept = {name: store.meta(name, "") for name in fingerprints(policy)}
-    return package is None or kept != fingerprints(policy) or store.meta("is_whole", "yes") != "yes"
+    return examined is None or kept != fingerprints(policy) or store.meta("is_whole", "yes") != "yes"
 
 
 def _changed_fields(settled: Mapping[str, Settled], targets: Targets) -> dict[str, dict[str, int]]:

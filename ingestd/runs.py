@@ -19,15 +19,16 @@ from ingestd.core import document, report
 from ingestd.core.model import Batch, Outcome
 from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
-from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError
+from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
 from ingestd.feedloop import describe
 from ingestd.filing import Filing
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits, policy_of
+from ingestd.reading import read_package
 from ingestd.sinks.base import Sink, open_sink
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.store import Run, Store
-from ingestd.unpack import PackageFault, open_package
+from ingestd.unpack import PackageFault
 from schemas import shapes
 
 Clock = Callable[[], datetime]
@@ -105,7 +106,7 @@ class Runs:
             return self._run(run, stages, digest)
         except (StoppingError, StaleDigestError, UnrecordedError):
             raise
-        except (OSError, sqlite3.Error, SinkError) as error:
+        except (OSError, sqlite3.Error, SinkError, WorkerError) as error:
             return self._fail(run, error, stages)
         except Exception as error:  # a fault of ours: the run is tried again like any other that failed
             self._fail(run, error, stages)
@@ -151,12 +152,11 @@ class Runs:
         if path is None:
             return pipeline.prepare(None, self.store, self.policy, stages)
         try:
-            with stages.measure("unpack"):
-                package = open_package(path, package_limits(self.settings.package))
-            with package:
-                return pipeline.prepare(package, self.store, self.policy, stages)
+            limits = package_limits(self.settings.package)
+            examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
+        return pipeline.prepare(examined, self.store, self.policy, stages)
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
         run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})

@@ -7,12 +7,14 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ingestd.core import across, findings
 from ingestd.core.across import Suspects, Whole
 from ingestd.core.columns import TEXT
+from ingestd.core.hashing import hash_ids, is_member
 from ingestd.core.model import Batch, Hashes, Ints, Mask, Mode, Severity
-from ingestd.core.references import Ids, check_references, check_unique, ids_after, leave_out, shaken
+from ingestd.core.references import Ids, check_references, check_unique, ids_after, leave_out, shaken, stays
 from ingestd.core.roster import Settled, demote, keeps_all, settle, vanished
 from ingestd.core.scan import Live, Scanned
 from ingestd.core.validate import Candidates, Note, recall, validate
@@ -89,7 +91,7 @@ class Settling:
 
         Return which live records share their id with a different one: the file says two things of them.
         """
-        self.new, disputed = check_unique(self.new, self.live, self.scanned)
+        self.new, disputed = check_unique(self.new, self.live, self.scanned, self.seed)
         if is_referred_to:
             self._remember()
         self._recall(shaken(self.live, self.standing, self.table, self.others.vanished))
@@ -116,14 +118,20 @@ class Settling:
         """Let others know the ids that may be referred to."""
         if self.is_alone and self.mode is Mode.DELTA:
             return
-        keep_all = keeps_all(self.mode, self.new, self.scanned)
-        broken, faults = self.scanned.broken, self.scanned.batches
-        ids = ids_after(self.new, self.live, self.standing, broken, self.seed, keep_all=keep_all, faults=faults)
+        ids = ids_after(self.new, self.live, self._stays(), self._broken(), self.scanned.batches)
         self.others.ids[self.table.name] = ids
         self.others.vanished[self.table.name] = vanished(self.live, ids.known)
 
+    def _broken(self) -> Hashes:
+        return hash_ids(pa.array(self.scanned.broken, pa.large_string()), self.seed)
+
+    def _stays(self) -> Mask:
+        keep_all = keeps_all(self.mode, self.new, self.scanned)
+        return stays(self.new, self.live, self.standing, self._broken(), keep_all=keep_all)
+
     def _recall(self, positions: Ints) -> None:
-        """Look at known records again as if they were new."""
+        """Look at known records again as if they were new, if the file has them: else there is nothing to look at."""
+        positions = positions[self.standing[positions]]
         if len(positions):
             again = self.past.read(self.table.name, self.live.rid[positions])
             self.new = demote(self.new, again, positions, self.live, self.scanned.lines_of(positions))
@@ -161,12 +169,14 @@ class Settling:
         Return which candidates are to be mended, if `must_mend` and they are not held back.
         """
         suspects = judge(self._whole())
-        if not len(suspects):
-            return None
+        if not (suspects.rows.any() or self.standing[suspects.positions].any()):
+            return None  # nothing is wrong, or nothing that the file speaks of
         (found,) = findings.strict([suspects.tell()], self.ways.strict)
         is_held = found.severity is Severity.ERROR
         if not (is_held or must_mend):
             self.told.append(found)
+            if suspects.is_of_reading:
+                self.new = replace(self.new, hash=np.where(suspects.rows, np.uint64(0), self.new.hash))
             return None
         self._recall(suspects.positions)
         suspects = judge(self._whole())
@@ -177,15 +187,16 @@ class Settling:
         return suspects.rows
 
     def _whole(self) -> Whole:
-        name = self.table.name
+        name, present = self.table.name, self.scanned.present(self.live)
+        replaced = is_member(self.live.id, np.sort(self.new.id[self.new.valid]))
         return Whole(
             new=self.new,
             live=self.live,
-            positions=np.flatnonzero(self.standing),
+            positions=np.flatnonzero(self._stays() & ~replaced),
             rows=np.flatnonzero(self.new.valid),
             note_names=self.past.notes(name),
             read=lambda positions: self.past.read(name, self.live.rid[positions]),
-            lines_of=self.scanned.lines_of,
+            lines_of=lambda positions: self.scanned.lines_of(positions[present[positions]]),
             seed=self.seed,
         )
 

@@ -40,14 +40,24 @@ class Version:
     values: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a snapshot lies, and the feed's seed: by it another process can read it."""
+
+    store: Path
+    arrays: Path
+    seed: int
+
+
 class Snapshot:
     """The snapshot of one feed. Writing happens inside the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, folder: Path, shapes: Mapping[str, Shape], seed: int) -> None:
+    def __init__(self, db: sqlite3.Connection, place: Place, shapes: Mapping[str, Shape]) -> None:
+        self.place = place
         self._db = db
-        self._arrays = folder
+        self._arrays = place.arrays
         self._shapes = shapes
-        self._seed = seed
+        self._seed = place.seed
 
     # Reading -----------------------------------------------------------------------------------------------
 
@@ -205,6 +215,15 @@ class Snapshot:
         rid, hashes, notes = database.fetch(self._db, query, [pa.int64()] * 3)
         rids, noted = database.integers(rid), database.integers(notes)
         return live_of(self._shapes[name], frame, rids, database.hashes(hashes), noted, self._seed)
+
+
+def open_snapshot(place: Place, shapes: Mapping[str, Shape]) -> Snapshot:
+    """Return a snapshot that can be read and not written; its arrays must be up to date.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    return Snapshot(database.open_to_read(place.store), place, shapes)
 
 
 def _versions(name: str) -> str:

@@ -1,7 +1,7 @@
 """A run's way through its stages: how long each took, what to show meanwhile, and where it may be abandoned."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -42,6 +42,14 @@ class Stages:
     stop: Callable[[], bool] = never
     clock: Callable[[], float] = time.monotonic
     seconds: dict[str, float] = field(default_factory=dict)
+    peak: int = 0
+    """The most memory, in bytes, that a worker process had which did a part of the work."""
+
+    def add(self, seconds: Mapping[str, float], peak: int) -> None:
+        """Take over what a worker process measured."""
+        for name, spent in seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+        self.peak = max(self.peak, peak)
 
     @contextmanager
     def measure(self, name: str, detail: str = "", *, may_stop: bool = True) -> Iterator[None]:

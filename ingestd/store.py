@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import secrets
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State, step
 from ingestd.database import quoted, signed
 from ingestd.errors import ConfigError
-from ingestd.snapshot import Snapshot
+from ingestd.snapshot import Place, Snapshot
 from schemas import Shape
 
 migrations = sqlite_utils.Migrations("ingestd.store")
@@ -64,10 +63,11 @@ class Store:
     def __init__(self, folder: Path, feed: str, shapes: Mapping[str, Shape]) -> None:
         self.feed = feed
         self._lock = folder / f"{feed}.lock"
-        self._db = database.connect(folder / f"{feed}.db")
+        path = folder.absolute() / f"{feed}.db"
+        self._db = database.connect(path)
         self._migrate()
         self.seed = int(self.meta("seed", "0"))
-        self.snapshot = Snapshot(self._db, folder / f"{feed}.arrays", shapes, self.seed)
+        self.snapshot = Snapshot(self._db, Place(path, path.with_suffix(".arrays"), self.seed), shapes)
 
     def close(self) -> None:
         """Close the file."""
@@ -261,7 +261,6 @@ def documents(folder: Path, feed: str) -> list[Mapping[str, Any]]:
     path = folder / f"{feed}.db"
     if not path.exists() or not path.stat().st_size:  # it is empty until it has its tables
         return []
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=database.BUSY)) as db:
+    with closing(database.open_to_read(path)) as db:
         rows = db.execute("SELECT document FROM runs ORDER BY number DESC").fetchall()
     return [json.loads(row[0]) for row in rows]

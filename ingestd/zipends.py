@@ -9,7 +9,7 @@ import os
 import re
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, Self
 
 from ingestd.core.findings import batch
 from ingestd.core.model import Batch
@@ -55,6 +55,9 @@ class PackageFault(IngestdError):  # noqa: N818 - a finding of the drop, not an 
     def __init__(self, found: Batch) -> None:
         super().__init__(found.message)
         self.batch = found
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Batch]]:
+        return type(self), (self.batch,)
 
 
 def fail(code: str, detail: str) -> NoReturn:

@@ -11,6 +11,7 @@ is not the name under which it is kept (1.0 calls some columns otherwise than it
 import re
 import string
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -18,6 +19,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.pandas import Check, Field
+
+from schemas.cells import cells_of, text_of
 
 BOOLEANS = ("true", "false")
 
@@ -53,7 +56,16 @@ DATE = rf"(?:{_ANY_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)"
 DATETIME = rf"{DATE}T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|\+00:00)"
 """A UTC time, with or without fractions of a second (the standard says how by example only)."""
 
-CheckFunction = Callable[["pd.Series[str]"], "pd.Series[bool]"]
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What cells of a column must be, by the code of the finding where they are not.
+
+    `holds` takes the cells as an Arrow array of large strings and returns an Arrow array of booleans.
+    """
+
+    code: str
+    holds: Callable[[Any], Any]
 
 
 class Common(TypedDict, total=False):
@@ -166,7 +178,7 @@ def score_scale(**common: Unpack[Common]) -> Any:
 
 def _field(
     type_: str,
-    *checks: Check,
+    *conditions: Condition,
     required: bool = False,
     references: str | None = None,
     many: bool = False,
@@ -176,7 +188,7 @@ def _field(
     header: str | None = None,
     may_lack: bool = False,
 ) -> Any:
-    metadata = {
+    metadata: dict[str, Any] = {
         "type": type_,
         "required": required,
         "references": references,
@@ -186,80 +198,64 @@ def _field(
         "of_type": of_type,
         "header": header,
         "may_lack": may_lack,
+        "conditions": ((_REQUIRED, *conditions) if required else conditions),
     }
     field = Field(metadata=metadata)
     # Checks of one's own enter `Field` through a global registry only; the field itself takes them as they are.
-    field.checks = [_required(), *checks] if required else list(checks)
+    field.checks = [_as_check(one) for one in metadata["conditions"]]
     return field
 
 
-def _check(code: str, function: CheckFunction) -> Check:
+def _as_check(condition: Condition) -> Check:
+    def passed(column: "pd.Series[str]") -> "pd.Series[bool]":
+        return pd.Series(np.asarray(condition.holds(cells_of(column))), index=column.index)
+
     # No cell is NA, so looking for NAs first would only cost time.
-    return Check(function, name=code, error=code, ignore_na=False)
+    return Check(passed, name=condition.code, error=condition.code, ignore_na=False)
 
 
-def _required() -> Check:
-    return _check("required-value", lambda column: column != "")
+_REQUIRED = Condition("required-value", lambda cells: pc.not_equal(cells, ""))
 
 
-def _matches(code: str, pattern: str, *, repeats: bool = False) -> Check:
-    """Return the check that a cell matches as a whole; where values repeat, each is looked at once."""
+def _matches(code: str, pattern: str, *, repeats: bool = False) -> Condition:
+    """Return the condition that a cell matches as a whole; where values repeat, each is looked at once."""
     or_blank = f"^(?:{pattern})?$"
 
-    def passed(column: "pd.Series[str]") -> "pd.Series[bool]":
-        cells = _cells(column)
+    def holds(cells: Any) -> Any:
         if not repeats:
-            return _answer(column, pc.match_substring_regex(cells, or_blank))
+            return pc.match_substring_regex(cells, or_blank)
         encoded = pc.dictionary_encode(cells)
-        return _answer(column, pc.match_substring_regex(encoded.dictionary, or_blank).take(encoded.indices))
+        return pc.match_substring_regex(encoded.dictionary, or_blank).take(encoded.indices)
 
-    return _check(code, passed)
+    return Condition(code, holds)
 
 
-def _ids(pattern: str) -> Check:
-    """Return the check of ids. A column of nothing but their characters, which is every good one, needs no pattern."""
+def _ids(pattern: str) -> Condition:
+    """Return the condition of ids. A column of nothing but their characters, as every good one is, needs no pattern."""
     by_pattern = _matches("invalid-guid", pattern)
 
-    def passed(column: "pd.Series[str]") -> "pd.Series[bool]":
-        cells = _cells(column)
+    def holds(cells: Any) -> Any:
         longest = pc.max(pc.binary_length(cells)).as_py() or 0
-        if longest < 256 and not _text_of(cells).translate(None, _ID_BYTES):
-            return pd.Series(np.ones(len(column), bool), index=column.index)
-        return pd.Series(by_pattern(column).check_output, index=column.index)
+        if longest < 256 and not text_of(cells).translate(None, _ID_BYTES):
+            return pa.repeat(pa.scalar(value=True), len(cells))
+        return by_pattern.holds(cells)
 
-    return _check("invalid-guid", passed)
-
-
-def _text_of(cells: Any) -> bytes:
-    """Return the text of all cells, one behind the other."""
-    _, offsets, data = cells.buffers()
-    ends = np.frombuffer(offsets, np.int64)[[cells.offset, cells.offset + len(cells)]]
-    return bytes(memoryview(data)[ends[0] : ends[1]]) if data else b""
+    return Condition("invalid-guid", holds)
 
 
-def _is_one_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> Check:
+def _is_one_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> Condition:
     allowed = pa.array(["", *values], pa.large_string())
 
-    def passed(column: "pd.Series[str]") -> "pd.Series[bool]":
-        cells = _cells(column)
+    def holds(cells: Any) -> Any:
         found = pc.is_in(cells, allowed)
         if extensible and not pc.all(found).as_py():
-            found = pc.or_(found, pc.match_substring_regex(cells, f"^{EXTENSION}[^,]+$"))
-        return _answer(column, found)
+            return pc.or_(found, pc.match_substring_regex(cells, f"^{EXTENSION}[^,]+$"))
+        return found
 
-    return _check(code, passed)
+    return Condition(code, holds)
 
 
-def _all_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> Check:
+def _all_of(code: str, values: tuple[str, ...], *, extensible: bool = False) -> Condition:
     words = [*map(re.escape, values), *([f"{EXTENSION}[^,]+"] if extensible else [])]
     word = f"(?:{'|'.join(words)})"
     return _matches(code, f"{word}(?:,{word})*")
-
-
-def _cells(column: "pd.Series[str]") -> Any:
-    cells = pa.array(column.array, pa.large_string())
-    return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
-
-
-def _answer(column: "pd.Series[str]", passed: Any) -> "pd.Series[bool]":
-    return pd.Series(np.asarray(passed), index=column.index)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.cells import cells_of
 from schemas.fields import DATE
 
 URN = r"^urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
@@ -106,4 +106,4 @@ def _is(frame: pd.DataFrame, name: str, value: str) -> Any:
 
 
 def _cells(frame: pd.DataFrame, name: str) -> Any:
-    return pa.array(frame[name].array, pa.large_string())
+    return cells_of(frame[name])

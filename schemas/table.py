@@ -7,6 +7,7 @@ from typing import Any
 
 from pandera.pandas import DataFrameModel, DataFrameSchema
 
+from schemas.fields import Condition
 from schemas.rules import Mark, Rule
 
 
@@ -16,7 +17,7 @@ class Column:
 
     `values` are the allowed words of an enumeration, else empty; `extensible` allows own ones that begin with `ext:`.
     `of_type` is the `type` that the record referred to should have. `header` is the column's name in the file, `name`
-    the one under which it is kept. `may_lack`: a header without it is complete.
+    the one under which it is kept. `may_lack`: a header without it is complete. `conditions` are what cells must be.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Column:
     of_type: str | None = None
     header: str = ""
     may_lack: bool = False
+    conditions: tuple[Condition, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

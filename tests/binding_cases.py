@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from binding import BINDING, FILES, BindingColumn, BindingFile, Need
-from rosters import STATE, Roster, Row, completed, demanded, record_id, roster, sound, target, valid_values
+from rosters import PAIRED, STATE, Roster, Row, completed, demanded, record_id, roster, sound, target, valid_values
 
 from ingestd.core.model import Mode, Severity
 
@@ -84,8 +84,6 @@ DOUBTFUL = {
     "phone": ("none", "invalid-phone"),
 }
 """By type, vocabulary or name: a value that is told and kept all the same."""
-PAIRED = {"subjects": "subjectCodes", "subjectCodes": "subjects"}
-"""Columns that have as many items as each other."""
 OWN_WORD = "ext:own"
 
 

@@ -57,12 +57,16 @@ def frame_of(table: Table, *rows: dict[str, str]) -> pd.DataFrame:
 
 
 def validate_rows(
-    table: Table, *rows: dict[str, str], mode: Mode = Mode.BULK, strict: bool | tuple[str, ...] = False
+    table: Table,
+    *rows: dict[str, str],
+    mode: Mode = Mode.BULK,
+    strict: bool | tuple[str, ...] = False,
+    country: str | None = None,
 ) -> Candidates:
     """Validate records that stand on line 2 and further on."""
-    count = len(rows)
+    count, ways = len(rows), Ways(strict=strict, country=country)
     lines, hashes = np.arange(2, count + 2), np.arange(1, count + 1, dtype=np.uint64)
-    return validate(table, frame_of(table, *rows), lines, hashes, mode=mode, seed=SEED, ways=Ways(strict=strict))
+    return validate(table, frame_of(table, *rows), lines, hashes, mode=mode, seed=SEED, ways=ways)
 
 
 def told(batches: Iterable[Batch]) -> list[tuple[str, str | None, tuple[int, ...]]]:

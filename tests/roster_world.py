@@ -19,6 +19,7 @@ from ingestd.core.references import Ids, check_references, check_unique
 from ingestd.core.roster import Settled, settle
 from ingestd.core.scan import Live, Scanned, scan
 from ingestd.core.validate import Candidates, validate
+from ingestd.core.ways import Ways
 from ingestd.examine import Examined, Terms, examine
 from ingestd.stages import Stages
 from ingestd.store import Store
@@ -103,7 +104,7 @@ def settled(
     """Take one file as far as `settle`; `known` has the ids that it may refer to."""
     live = live or Live()
     scanned, new = look(table, rows, live, mode)
-    new, disputed = check_unique(new, live, scanned)
+    new, disputed = check_unique(new, live, scanned, SEED)
     new = check_references(new, known or {}, SEED)
     return settle(mode, live, scanned, new, scanned.present(live), disputed, seed=SEED)
 
@@ -151,10 +152,11 @@ def package(tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | Non
     return packed(files)
 
 
-def packed(files: Mapping[str, bytes]) -> Package:
-    """Return a package of these files."""
+def packed(files: Mapping[str, bytes], pieces: int | None = None) -> Package:
+    """Return a package of these files, which come in pieces of so many bytes, or as many as are asked for."""
 
     def stream(file: str, chunk: int) -> Iterator[bytes]:
+        chunk = min(chunk, pieces or chunk)
         return (files[file][at : at + chunk] for at in range(0, len(files[file]), chunk))
 
     members = {file: Member(file, len(content)) for file, content in files.items()}
@@ -176,13 +178,15 @@ class World:
         self.store = Store(self.folder, "springfield", shapes())
         self.snapshot = self.store.snapshot
 
-    def examine(self, tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None) -> Examined:
+    def examine(
+        self, tables: Mapping[str, Sequence[Row]], modes: Mapping[str, Mode] | None = None, ways: Ways = Ways()
+    ) -> Examined:
         """Hold a drop against the snapshot."""
-        return self.hold_against(package(tables, modes))
+        return self.hold_against(package(tables, modes), ways)
 
-    def hold_against(self, drop: Package) -> Examined:
+    def hold_against(self, drop: Package, ways: Ways = Ways()) -> Examined:
         """Hold a package against the snapshot; any table may be missing from it."""
-        terms = Terms(required=(), allow_missing=tuple(shapes()), seed=self.store.seed)
+        terms = Terms(required=(), allow_missing=tuple(shapes()), ways=ways, seed=self.store.seed)
         return examine(drop, self.snapshot, terms, Stages())
 
     def commit(self, examined: Examined, *, publish: bool = True) -> None:

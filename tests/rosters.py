@@ -45,6 +45,8 @@ USUAL = {"role": "teacher", "roleType": "secondary"}
 """The words of those columns in which another word would ask something of other columns or records."""
 
 
+PAIRED = {"subjects": "subjectCodes", "subjectCodes": "subjects"}
+"""Columns that have as many items as each other."""
 LEFT_BLANK = frozenset({"sourcedId", "status", "dateLastModified", "password", "primaryOrgSourcedId"})
 
 
@@ -128,14 +130,14 @@ def set_with(file: BindingFile, *, optional: bool = True) -> tuple[str, ...]:
 # Drops ------------------------------------------------------------------------------------------------------------
 
 
-def csv_of(header: Sequence[str], rows: Sequence[Mapping[str, str]], end: str = "\n") -> bytes:
-    """Return a file; a cell is quoted where it must be."""
-    lines = [",".join(map(_quoted, header)), *(",".join(_quoted(row.get(name, "")) for name in header) for row in rows)]
-    return "".join(line + end for line in lines).encode()
+def csv_of(header: Sequence[str], rows: Sequence[Mapping[str, str]], *, end: str = "\n", quoted: bool = False) -> bytes:
+    """Return a file; a cell is quoted where it must be, or everywhere."""
+    lines = [header, *([row.get(name, "") for name in header] for row in rows)]
+    return "".join(",".join(_cell(cell, quoted) for cell in line) + end for line in lines).encode()
 
 
-def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',"') else cell
+def _cell(cell: str, quoted: bool) -> str:
+    return '"' + cell.replace('"', '""') + '"' if quoted or set(cell) & set(',"') else cell
 
 
 def manifest_of(version: str, modes: Mapping[str, Mode]) -> bytes:

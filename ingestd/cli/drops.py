@@ -155,8 +155,10 @@ def once(app: App, as_json: bool) -> None:
 @pass_app
 def run(app: App) -> None:
     """Run the daemon: watch every feed's sources until told to stop."""
-    from ingestd import daemon
+    from ingestd import daemon, reading
 
+    app.config  # noqa: B018  faults of the configuration come before anything is started
+    reading.prepare()
     with daemon.listen_for_signals() as requests:
         while True:
             feeds, _unopened = app.open_feeds()

@@ -267,6 +267,9 @@ class _Bar:
 @contextmanager
 def progress(*, enabled: bool = True) -> Iterator["Show | None"]:
     """Show a run's progress on a terminal, and nothing elsewhere."""
+    from ingestd import reading
+
+    reading.prepare()  # before the bar has its thread
     screen = console(err=True)
     if not enabled or not screen.is_terminal:
         yield None

@@ -5,11 +5,12 @@ of the two came last. Records that came again are known by arrays alone: hashes 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ingestd.core import findings
 from ingestd.core.columns import arrow
@@ -48,11 +49,22 @@ class Whole:
         """Return the hashes of the records' ids."""
         return np.concatenate([self.live.id[self.positions], self.new.id[self.rows]])
 
-    def targets(self, column: str) -> Hashes:
-        """Return the hashes of the ids to which a column that is no list refers; 0 for none."""
+    def __len__(self) -> int:
+        return len(self.positions) + len(self.rows)
+
+    def targets(self, column: str, chosen: Ints | None = None) -> Hashes:
+        """Return the hashes of the ids to which a column refers that is no list, 0 for none; of all places or some."""
+        positions, rows = self._at(chosen)
         kept = self.live.references.get(column)
-        known = kept.target[self.positions] if kept else np.zeros(len(self.positions), np.uint64)
-        return np.concatenate([known, hash_strings(arrow(self.new.frame[column]), self.seed)[self.rows]])
+        known = kept.target[positions] if kept else np.zeros(len(positions), np.uint64)
+        return np.concatenate([known, hash_strings(arrow(self.new.frame[column]).take(pa.array(rows)), self.seed)])
+
+    def _at(self, chosen: Ints | None) -> tuple[Ints, Ints]:
+        """Return the positions and rows of places, which are given in ascending order."""
+        if chosen is None:
+            return self.positions, self.rows
+        count = len(self.positions)
+        return self.positions[chosen[chosen < count]], self.rows[chosen[chosen >= count] - count]
 
     def marked(self, mark: str) -> Mask:
         """Return which records carry a mark."""
@@ -61,9 +73,9 @@ class Whole:
 
     def cells(self, chosen: Ints, columns: Sequence[str]) -> pd.DataFrame:
         """Return some columns of the records at these places, which are given in ascending order."""
-        count = len(self.positions)
-        old = self.read(self.positions[chosen[chosen < count]]).reindex(columns=list(columns), fill_value="")
-        fresh = self.new.frame[list(columns)].iloc[self.rows[chosen[chosen >= count] - count]]
+        positions, rows = self._at(chosen)
+        old = self.read(positions).reindex(columns=list(columns), fill_value="")
+        fresh = self.new.frame[list(columns)].iloc[rows]
         return pd.concat([old, fresh], ignore_index=True).fillna("")
 
     def suspects(self, code: str, column: str, broken: Mask, **words: str) -> "Suspects":
@@ -76,7 +88,10 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Suspects:
-    """Records of a table that break one rule: live ones by position, new ones by row."""
+    """Records of a table that break one rule: live ones by position, new ones by row.
+
+    `is_of_reading`: the rule is only asked of new records, so that those that break it must be read again each time.
+    """
 
     whole: Whole
     code: str
@@ -84,6 +99,7 @@ class Suspects:
     positions: Ints
     rows: Mask
     words: Mapping[str, Any] = field(default_factory=dict)
+    is_of_reading: bool = False
 
     def __len__(self) -> int:
         return len(self.positions) + int(self.rows.sum())
@@ -97,7 +113,7 @@ class Suspects:
 
 def others_of_type(whole: Whole, wanted: str) -> Hashes:
     """Return the ids, ascending, of the records of another `type`. What a sender's own word means nobody can say."""
-    kind = whole.cells(np.arange(len(whole.positions) + len(whole.rows)), ["type"])["type"]
+    kind = whole.cells(np.arange(len(whole)), ["type"])["type"]
     is_other = (kind != wanted) & ~kind.str.startswith(EXTENSION)
     return np.sort(whole.ids()[is_other.to_numpy(bool)])
 
@@ -123,24 +139,33 @@ def in_circles(whole: Whole, column: str) -> Suspects:
 
 
 def two_primary_teachers(whole: Whole) -> Suspects:
-    """Find primary teachers of the same class at the same time (binding, enrollments)."""
-    return whole.suspects("several-primary-teachers", "primary", _clashing(whole, "classSourcedId"))
+    """Find primary teachers of the same class at the same time (binding, enrollments).
+
+    The same teacher twice is none too many: 1.0 has no dates, and so an enrollment for each term.
+    """
+    broken = _clashing(whole, ["classSourcedId"], who="userSourcedId")
+    return whole.suspects("several-primary-teachers", "primary", broken)
 
 
 def two_primary_roles(whole: Whole) -> Suspects:
     """Find primary roles of the same user in the same org at the same time (rules 4.5)."""
-    return whole.suspects("several-primary-roles", "roleType", _clashing(whole, "userSourcedId", "orgSourcedId"))
+    return whole.suspects("several-primary-roles", "roleType", _clashing(whole, ["userSourcedId", "orgSourcedId"]))
 
 
-def _clashing(whole: Whole, *key: str) -> Mask:
-    """Return which primary records have the key of another one, and overlap it; without dates they always do."""
+def _clashing(whole: Whole, key: Sequence[str], who: str | None = None) -> Mask:
+    """Return which primary records have the key of another one, of somebody else, and overlap one with that key.
+
+    Without dates they always do.
+    """
     at = np.flatnonzero(whole.marked(PRIMARY))
     keys = np.zeros(len(at), np.uint64)
     for name in key:
-        keys = keys * _MIX + whole.targets(name)[at]
-    _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    several = counts[which] > 1
-    broken = np.zeros(len(whole.positions) + len(whole.rows), bool)
+        keys = keys * _MIX + whole.targets(name, at)
+    persons = keys * _MIX + whole.targets(who, at) if who else np.arange(len(at), dtype=np.uint64)
+    _, first = np.unique(persons, return_index=True)
+    distinct, counts = np.unique(keys[first], return_counts=True)
+    several = np.isin(keys, distinct[counts > 1])
+    broken = np.zeros(len(whole), bool)
     if several.any():
         at, keys = at[several], keys[several]
         times = whole.cells(at, ["beginDate", "endDate"]) if whole.new.table.has("beginDate") else None
@@ -189,7 +214,7 @@ def without_role(users: Whole, roles: Whole) -> Suspects:
 def out_of_range(results: Whole, items: Whole) -> Suspects:
     """Find new results with a score outside the range of their line item (rules 4.5).
 
-    Results that came again unchanged were looked at when they were read.
+    Results that came again unchanged were in order when they were read.
     """
     count = len(results.positions)
     at = find_unsorted(results.targets("lineItemSourcedId")[count:], items.ids())
@@ -202,4 +227,4 @@ def out_of_range(results: Whole, items: Whole) -> Suspects:
             items.cells(asked, ["resultValueMin", "resultValueMax"]).apply(pd.to_numeric, errors="coerce").to_numpy()
         )
         broken[count + here] = (score[here] < limits[back, 0]) | (score[here] > limits[back, 1])
-    return results.suspects("score-out-of-range", "score", broken)
+    return replace(results.suspects("score-out-of-range", "score", broken), is_of_reading=True)

@@ -4,6 +4,7 @@ Who finds a fault knows its nearest cause at most. What no single stage can see 
 a file is missing to which others refer, that a whole file is of another version, why no record of a file is valid.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -54,7 +55,11 @@ class _Seen:
 
 
 def _look_over(batches: Sequence[Batch]) -> _Seen:
-    errors = sorted((one for one in batches if one.severity is Severity.ERROR), key=lambda one: -one.count)
+    errors = [one for one in batches if one.severity is Severity.ERROR]
+    counts: Counter[tuple[str | None, str]] = Counter()
+    for one in errors:
+        counts[one.file, one.code] += one.count
+    errors.sort(key=lambda one: -counts[one.file, one.code])
     return _Seen(
         unread=_by_file(one for one in batches if one.code in _NOT_READ),
         other=_by_file(one for one in batches if one.code == "other-version"),

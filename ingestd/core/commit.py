@@ -64,7 +64,7 @@ def advance(settled: Settled, shape: Shape, first_rid: int, notes: Ints, seed: i
         rid=np.arange(first_rid, first_rid + len(opened)),
         hash=new.hash[opened],
         id=new.id[opened],
-        content=new.content[opened],
+        content=settled.content[opened],
         notes=notes[opened],
         references=_references(shape, frame, seed),
     )

@@ -1,6 +1,6 @@
 """Seeded 64-bit hashes of records, ids and contents. Law: 0 is never a hash; it stands for "nothing to recognise"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from xxhash import xxh3_64_intdigest
 
-from ingestd.core.columns import arrow, flat
+from ingestd.core.columns import arrow, flat, is_blank
 from ingestd.core.model import Hashes, Ints, Mask
 
 UNIT, RECORD = "\x1f", "\x1e"
@@ -18,8 +18,6 @@ _CACHED = 1 << 16
 """So many hashes stay in the processor's cache, however they are searched."""
 _BITS, _FEW = 20, 16
 """The bits of a hash that tell most strangers apart; how many times fewer hashes than needles make that worth it."""
-_SLICE = 1 << 16
-"""Rows hashed at a time: the joined text of a whole table would be a second copy of it."""
 
 
 def seed_of(*parts: str | int) -> int:
@@ -36,9 +34,14 @@ def hash_bytes(records: Sequence[bytes], seed: int) -> Hashes:
 
 def hash_strings(values: pa.Array, seed: int) -> Hashes:
     """Return one hash per string, the blank string as 0. For columns whose values repeat: each is hashed once."""
+    distinct, at = hash_distinct(values, seed)
+    return np.asarray(distinct[at])
+
+
+def hash_distinct(values: pa.Array, seed: int) -> tuple[Hashes, Ints]:
+    """Return the hashes of the distinct strings, the blank string's as 0, and for each string which one it is."""
     encoded = pc.dictionary_encode(flat(values))
-    distinct = hash_ids(encoded.dictionary, seed)
-    return np.asarray(distinct[encoded.indices.to_numpy(zero_copy_only=False)])
+    return hash_ids(encoded.dictionary, seed), encoded.indices.to_numpy(zero_copy_only=False)
 
 
 def hash_ids(values: pa.Array, seed: int) -> Hashes:
@@ -54,28 +57,18 @@ def _binary(values: pa.Array) -> list[bytes]:
 
 
 def hash_rows(frame: pd.DataFrame, columns: Sequence[str], seed: int) -> Hashes:
-    """Return one hash per row over the filled cells of `columns`.
+    """Return one hash per row over the filled cells of `columns`: the sum of their hashes, each column's seed its own.
 
-    Blank cells do not count, and columns are taken by name in sorted order: a new blank column, or a header in
-    another order, changes no content.
+    Blank cells do not count, nor does the order of columns: a new blank column, or a header in another order, changes
+    no content.
     """
-    cells = {name: arrow(frame[name]) for name in sorted(columns)}
-    parts = [_hash_slice(cells, start, seed) for start in range(0, len(frame), _SLICE)]
-    return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
-
-
-def _hash_slice(cells: Mapping[str, pa.Array], start: int, seed: int) -> Hashes:
-    named = [_named(values.slice(start, _SLICE), name) for name, values in cells.items()]
-    return hash_bytes(_binary(pc.binary_join_element_wise(*named, _text(""))), seed)
-
-
-def _named(values: pa.Array, name: str) -> pa.Array:
-    filled = pc.binary_join_element_wise(_text(name + UNIT), values, _text(RECORD), _text(""))
-    return pc.if_else(pc.equal(values, ""), "", filled)
-
-
-def _text(value: str) -> pa.Scalar:
-    return pa.scalar(value, pa.large_string())
+    total = np.zeros(len(frame), np.uint64)
+    for name in columns:
+        values = arrow(frame[name])
+        if not is_blank(values):
+            total += hash_strings(values, seed_of(seed, name))
+    total[total == 0] = 1
+    return total
 
 
 def find(needles: Hashes, sorted_hashes: Hashes) -> Ints:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ingestd.core import findings
 from ingestd.core.columns import arrow, to_series
-from ingestd.core.hashing import find_unsorted, first_of_each, hash_ids, hash_strings, is_member
+from ingestd.core.hashing import find_unsorted, first_of_each, hash_distinct, hash_strings, is_member
 from ingestd.core.model import Batch, Cause, Hashes, Ints, Mask, Severity
 from ingestd.core.scan import Live, References, Scanned
 from ingestd.core.validate import Candidates, content_of
@@ -49,12 +49,7 @@ def references_of(frame: pd.DataFrame, column: Column, seed: int) -> References:
 
 
 def _items(frame: pd.DataFrame, column: Column, seed: int) -> _Items:
-    values = arrow(frame[column.name])
-    rows = np.arange(len(values))
-    if column.many and pc.any(pc.match_substring(values, ",")).as_py():
-        lists = pc.split_pattern(values, ",")
-        rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-        values = pc.list_flatten(lists)
+    rows, values = _split(arrow(frame[column.name]), column)
     hashes = hash_strings(values, seed)
     filled = hashes != 0
     if not filled.all():
@@ -62,16 +57,27 @@ def _items(frame: pd.DataFrame, column: Column, seed: int) -> _Items:
     return _Items(rows, values, hashes)
 
 
+def _split(values: pa.Array, column: Column) -> tuple[Ints, pa.Array]:
+    """Return the row of each item of a column, and the items."""
+    if not (column.many and pc.any(pc.match_substring(values, ",")).as_py()):
+        return np.arange(len(values)), values
+    lists = pc.split_pattern(values, ",")
+    return pc.list_parent_indices(lists).to_numpy(zero_copy_only=False), pc.list_flatten(lists)
+
+
 # Uniqueness ------------------------------------------------------------------------------------------------------
 
 
-def check_unique(new: Candidates, live: Live, scanned: Scanned) -> tuple[Candidates, Mask]:
+def check_unique(new: Candidates, live: Live, scanned: Scanned, seed: int) -> tuple[Candidates, Mask]:
     """Find ids that a file has more than once. Return the candidates, and which live records are in dispute.
 
     The same content twice is a warning and counts once; different content holds all of them back, also where one of
     them is held back already or is called deleted: nobody can say which is meant.
     """
-    ids, content = new.id, np.where(new.gone, ~new.content, new.content)
+    if _are_unique(new, live, scanned):
+        return new, np.zeros(len(live), bool)
+    ids, content = new.id, content_of(new.frame, seed)
+    content = np.where(new.gone, ~content, content)
     present = np.flatnonzero(scanned.present(live))
     standing = np.append(present, -1)[find_unsorted(ids, live.id[present])]  # the known record with the same id, or -1
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
@@ -85,6 +91,15 @@ def check_unique(new: Candidates, live: Live, scanned: Scanned) -> tuple[Candida
     if differs.any():
         found.append(_about_ids("duplicate-sourcedid", new.table, np.sort(lines)))
     return _drop(new, repeats).hold(differs[~repeats], found, "duplicate-sourcedid"), disputed
+
+
+def _are_unique(new: Candidates, live: Live, scanned: Scanned) -> bool:
+    """Return whether no id comes twice, nor a record of the same bytes: what nearly every file can be seen to be."""
+    ids = np.sort(new.id[new.id != 0])
+    present = scanned.present(live)
+    if (ids[1:] == ids[:-1]).any() or np.count_nonzero(scanned.met >= 0) > np.count_nonzero(present):
+        return False
+    return not (is_member(live.id, ids) & present).any()
 
 
 def _tell_repeats(new: Candidates, repeats: Mask) -> list[Batch]:
@@ -108,7 +123,7 @@ def _drop(new: Candidates, rows: Mask) -> Candidates:
     if not rows.any():
         return new
     place = np.cumsum(~rows) - 1
-    per_row = {name: getattr(new, name)[~rows] for name in ("lines", "hash", "id", "content", "held", "gone", "notes")}
+    per_row = {name: getattr(new, name)[~rows] for name in ("lines", "hash", "id", "held", "gone", "notes")}
     causes = {int(place[i]): cause for i, cause in new.causes.items() if not rows[i]}
     return replace(new, frame=new.frame[~rows].reset_index(drop=True), causes=causes, **per_row)
 
@@ -141,6 +156,9 @@ def check_references(new: Candidates, ids: Mapping[str, Ids], seed: int) -> Cand
 
 
 def _check_column(new: Candidates, column: Column, target: Ids, seed: int) -> Candidates:
+    distinct, _ = hash_distinct(_split(arrow(new.frame[column.name]), column)[1], seed)
+    if is_member(distinct[distinct != 0], target.known).all():
+        return new  # as nearly always, and seen without a look at each record
     items = _items(new.frame, column, seed)
     bad = ~is_member(items.hash, target.known) & new.valid[items.row]
     if not bad.any():
@@ -153,7 +171,7 @@ def _check_column(new: Candidates, column: Column, target: Ids, seed: int) -> Ca
         for is_fatal in (True, False)
         for one in _tell(new, column, items, bad & (fatal[items.row] == is_fatal), target, is_fatal=is_fatal)
     ]
-    new = _leave_out(new, column, items, bad, hit & ~fatal, seed)
+    new = _leave_out(new, column, items, bad, hit & ~fatal)
     new = new.hold(fatal & to_held, (), "reference-to-held-back")
     return new.hold(fatal & ~to_held, found, "dangling-reference")
 
@@ -179,18 +197,33 @@ def _tell(new: Candidates, column: Column, items: _Items, bad: Mask, target: Ids
     for rank in order[:NAMED]:
         cause = target.held.get(int(missing[rank]))
         sourced_id = items.text[int(at[first[rank]])].as_py()
-        code = (
-            "dangling-optional-reference"
-            if not is_fatal
-            else "reference-to-held-back"
-            if cause
-            else "dangling-reference"
-        )
+        code = "reference-to-held-back" if cause and is_fatal else _dangling(is_fatal=is_fatal)
         yield _missing(code, new.table, column, lines[inverse == rank], sourced_id, cause)
-    others = np.isin(inverse, order[NAMED:])
-    if others.any():
-        code = "dangling-reference" if is_fatal else "dangling-optional-reference"
-        yield _missing(code, new.table, column, lines[others], f"{len(missing) - NAMED:,} more ids", None)
+    yield from _tell_rest(new, column, lines, missing, inverse, order[NAMED:], target, is_fatal=is_fatal)
+
+
+def _tell_rest(
+    new: Candidates,
+    column: Column,
+    lines: Ints,
+    missing: Hashes,
+    inverse: Ints,
+    ranks: Ints,
+    target: Ids,
+    *,
+    is_fatal: bool,
+) -> Iterator[Batch]:
+    """Yield what is said of the ids that are not named: of those held back and of those not there at all."""
+    is_held = np.isin(missing[ranks], _hashes(target.held)) & is_fatal
+    for code, some in (("reference-to-held-back", ranks[is_held]), (_dangling(is_fatal=is_fatal), ranks[~is_held])):
+        if len(some):
+            cause = target.held[int(missing[some[0]])] if code == "reference-to-held-back" else None
+            shared = Cause(cause.code, cause.file) if cause else None
+            yield _missing(code, new.table, column, lines[np.isin(inverse, some)], f"{len(some):,} more ids", shared)
+
+
+def _dangling(*, is_fatal: bool) -> str:
+    return "dangling-reference" if is_fatal else "dangling-optional-reference"
 
 
 def _missing(code: str, table: Table, column: Column, lines: Ints, sourced_id: str, cause: Cause | None) -> Batch:
@@ -210,10 +243,10 @@ def _missing(code: str, table: Table, column: Column, lines: Ints, sourced_id: s
 def leave_out(new: Candidates, column: Column, rows: Mask, seed: int) -> Candidates:
     """Leave a reference out of records; each of them is read again until it is whole."""
     items = _items(new.frame, column, seed)
-    return _leave_out(new, column, items, rows[items.row], rows, seed)
+    return _leave_out(new, column, items, rows[items.row], rows)
 
 
-def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: Mask, seed: int) -> Candidates:
+def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: Mask) -> Candidates:
     """Leave the bad items of `rows` out of the column; such a record is not remembered, so that it is read again."""
     if not rows.any():
         return new
@@ -223,39 +256,37 @@ def _leave_out(new: Candidates, column: Column, items: _Items, bad: Mask, rows: 
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), kept), ",").cast(pa.large_string())
     values = pc.replace_with_mask(arrow(new.frame[column.name]), pa.array(rows), joined)
     frame = new.frame.assign(**{column.name: to_series(values)})
-    content = new.content.copy()
-    content[rows] = content_of(frame[rows], seed)
-    return replace(new, frame=frame, content=content, hash=np.where(rows, np.uint64(0), new.hash))
+    return replace(new, frame=frame, hash=np.where(rows, np.uint64(0), new.hash))
 
 
-def ids_after(
-    new: Candidates,
-    live: Live,
-    standing: Mask,
-    broken: tuple[str, ...],
-    seed: int,
-    *,
-    keep_all: bool,
-    faults: Sequence[Batch] = (),
-) -> Ids:
+def stays(new: Candidates, live: Live, standing: Mask, broken: Hashes, *, keep_all: bool) -> Mask:
+    """Return which live records stay live, whether or not a new version takes the place of one.
+
+    Args:
+        new: the candidates.
+        live: the snapshot's live records.
+        standing: which of them came again as they are.
+        broken: the ids of records that no reader may see.
+        keep_all: absence says nothing (delta, ids that cannot be told): what the file does not call deleted stays.
+    """
+    held = np.concatenate([new.id[new.held], broken])
+    stay = standing | keep_all | is_member(live.id, np.sort(held))
+    return np.asarray(stay & ~is_member(live.id, np.sort(new.id[new.gone & ~new.held])))
+
+
+def ids_after(new: Candidates, live: Live, stay: Mask, broken: Hashes, faults: Sequence[Batch] = ()) -> Ids:
     """Return the ids that records of other tables may refer to once this table is settled.
 
     Args:
         new: the candidates.
         live: the snapshot's live records.
-        standing: which of them stay as they are.
+        stay: which of them stay.
         broken: the ids of records that no reader may see.
-        seed: the feed's.
-        keep_all: absence says nothing (delta, ids that cannot be told): what the file does not call deleted stays.
         faults: what the scan found wrong with the broken ones.
     """
-    broken_ids = hash_ids(pa.array(broken, pa.large_string()), seed)
-    held = np.concatenate([new.id[new.held], broken_ids])
-    stays = standing | keep_all | is_member(live.id, np.sort(held))
-    stays &= ~is_member(live.id, np.sort(new.id[new.gone & ~new.held]))
-    known = np.sort(np.concatenate([live.id[stays], new.id[new.valid]]))
+    known = np.sort(np.concatenate([live.id[stay], new.id[new.valid]]))
     causes = {int(new.id[i]): cause for i, cause in new.causes.items() if new.held[i]}
-    return Ids(known, {**dict.fromkeys(broken_ids.tolist(), _why_broken(new.table, faults)), **causes})
+    return Ids(known, {**dict.fromkeys(broken.tolist(), _why_broken(new.table, faults)), **causes})
 
 
 def _why_broken(table: Table, faults: Sequence[Batch]) -> Cause:

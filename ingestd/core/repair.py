@@ -15,8 +15,10 @@ from ingestd.core.columns import arrow, blanks, by_distinct, is_blank, to_series
 from ingestd.core.model import Mask, Mode
 from ingestd.core.ways import DateForm, Ways, read_date
 from schemas import Column, Table
+from schemas.cells import text_of
 
 _RANGE = re.compile(r"(\d{4})\s*[-/]\s*(\d{4}|\d{2})", re.ASCII)
+_BLANKS = tuple(bytes([one]) for one in b" \t\n\r\v\f")
 _TEXTS = ("string", "id")
 """Types of which blanks around a value may be part of it."""
 
@@ -112,6 +114,9 @@ def _emptied(values: pa.Array, rows: pa.Array) -> tuple[pa.Array, Mask]:
 
 
 def _trim(values: pa.Array) -> tuple[pa.Array, Mask]:
+    text = text_of(values)
+    if text.isascii() and not any(blank in text for blank in _BLANKS):
+        return values, np.zeros(len(values), bool)
     after = pc.utf8_trim_whitespace(values)
     return after, _differ(after, values)
 

@@ -16,7 +16,7 @@ from ingestd.core.guard import OrgLoss
 from ingestd.core.hashing import find, hash_ids, is_member
 from ingestd.core.model import Batch, Changes, Hashes, Ints, Mask, Mode, TableCount
 from ingestd.core.scan import Live, Scanned
-from ingestd.core.validate import Candidates, marks_of
+from ingestd.core.validate import Candidates, content_of, marks_of
 from schemas import Table
 
 
@@ -24,13 +24,15 @@ from schemas import Table
 class Settled:
     """One table of a roster against the snapshot. Positions are of `live`, rows of `new.frame`.
 
-    `standing` came again and stays as it is; `deleted` goes; `forgotten` stays but is read again next time.
+    `content` is the hash of what the diff compares in each candidate. `standing` came again and stays as it is;
+    `deleted` goes; `forgotten` stays but is read again next time.
     """
 
     table: Table
     mode: Mode
     live: Live
     new: Candidates
+    content: Hashes
     standing: Mask
     difference: Difference
     deleted: Ints
@@ -76,7 +78,6 @@ def demote(new: Candidates, frame: pd.DataFrame, positions: Ints, live: Live, li
         lines=np.concatenate([new.lines, lines]),
         hash=np.concatenate([new.hash, np.zeros(len(positions), np.uint64)]),
         id=np.concatenate([new.id, live.id[positions]]),
-        content=np.concatenate([new.content, live.content[positions]]),
         held=np.concatenate([new.held, none]),
         gone=np.concatenate([new.gone, none]),
         notes=np.concatenate([new.notes, _marks(new.table, joined.iloc[len(new) :])]),
@@ -121,7 +122,8 @@ def settle(
     """
     keep_all = keeps_all(mode, new, scanned)
     rows, positions = np.flatnonzero(new.valid), np.flatnonzero(~standing)
-    found = diff(live.id[positions], live.content[positions], new.id[rows], new.content[rows])
+    content = content_of(new.frame, seed)
+    found = diff(live.id[positions], live.content[positions], new.id[rows], content[rows])
     difference = _moved(found, positions, rows)
     held_ids = np.concatenate([new.id[new.held], hash_ids(pa.array(scanned.broken, pa.large_string()), seed)])
     absent_ids = live.id[difference.absent]
@@ -134,6 +136,7 @@ def settle(
         mode=mode,
         live=live,
         new=new,
+        content=content,
         standing=standing,
         difference=difference,
         deleted=difference.absent[goes],

@@ -99,14 +99,18 @@ def _child(drop: Path) -> None:
     if run.state != "applied":
         raise SystemExit(f"the run is {run.state}: {about.get('breaches')} {about.get('error')}")
     counts = {"actions": about["actions"], "changeset": about["changeset"]}
-    print(json.dumps({"work": work, "peak_mb": peak / 1024, "stages": watch.seen, **counts}))
+    spent = watch.made[-1].seconds
+    stages = {name: {"seconds": seconds, **watch.peaks.get(name, {})} for name, seconds in spent.items()}
+    peaks = {"peak_mb": peak / 1024, "worker_mb": max(one.peak for one in watch.made) / (1 << 20)}
+    print(json.dumps({"work": work, **peaks, "stages": stages, **counts}))
 
 
 class _Watch:
-    """Measures each stage's seconds and its peak memory, by resetting the kernel's high-water mark."""
+    """Measures each stage's peak memory in this process, by resetting the kernel's high-water mark."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, dict[str, float]] = {}
+        self.peaks: dict[str, dict[str, float]] = {}
+        self.made: list[Stages] = []
 
     def stages(self, show: "Show", stop: Callable[[], bool]) -> "Stages":
         """Return stages that are measured here."""
@@ -118,14 +122,13 @@ class _Watch:
             @contextmanager
             def measure(self, name: str, detail: str = "", *, may_stop: bool = True) -> Iterator[None]:
                 Path("/proc/self/clear_refs").write_text("5")
-                begin = time.perf_counter()
                 with super().measure(name, detail, may_stop=may_stop):
                     yield
-                seen = watch.seen.setdefault(name, {"seconds": 0.0, "peak_mb": 0.0})
-                seen["seconds"] += time.perf_counter() - begin
-                seen["peak_mb"] = max(seen["peak_mb"], _high_water())
+                before = watch.peaks.get(name, {"peak_mb": 0.0})
+                watch.peaks[name] = {"peak_mb": max(before["peak_mb"], _high_water())}
 
-        return Measured(show, stop)
+        watch.made.append(Measured(show, stop))
+        return watch.made[-1]
 
 
 def _high_water() -> float:
@@ -139,11 +142,14 @@ def _table(results: list[dict[str, object]], users: int) -> str:
         baseline, work, wall = (float(str(one[name])) for name in ("baseline", "work", "wall"))
         lines.append(
             f"{one['name']}: {work:.2f} s work ({work / baseline:.1f}x the baseline of {baseline:.2f} s), "
-            f"{wall:.2f} s with start-up ({wall / baseline:.1f}x), peak {one['peak_mb']:.0f} MB"
+            f"{wall:.2f} s with start-up ({wall / baseline:.1f}x), peak {one['peak_mb']:.0f} MB, "
+            f"of the worker {one['worker_mb']:.0f} MB"
         )
         stages = one["stages"]
         assert isinstance(stages, dict)
-        lines += [f"    {name:<10}{seen['seconds']:7.2f} s {seen['peak_mb']:7.0f} MB" for name, seen in stages.items()]
+        for name, seen in stages.items():
+            where = f"{seen['peak_mb']:7.0f} MB" if "peak_mb" in seen else "    in the worker"
+            lines.append(f"    {name:<10}{seen['seconds']:7.2f} s {where}")
     return "\n".join(lines)
 
 

@@ -137,6 +137,15 @@ def test_what_is_grave_by_itself_comes_before_what_its_symptom_makes_grave() -> 
     assert [group.code for group in groups] == ["missing-file", "required-value"]
 
 
+def test_the_commonest_error_is_that_of_most_records() -> None:
+    """Errors of one code count together, also when each is a finding of its own."""
+    each = [batch("invalid-guid", file="users.csv", column="sourcedId", lines=(line,)) for line in range(2, 9)]
+    one = batch("invalid-date", file="users.csv", column="dateLastModified", lines=(9, 10, 11))
+    assert causes(one, *each, batch("nothing-valid", file="users.csv", count="10"))[-1] == Cause(
+        "invalid-guid", "users.csv", 2
+    )
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingestd.core.guard import Limits, OrgLoss, guard, largest_at_risk
-from ingestd.core.model import Changes
+from ingestd.core.guard import Limits, OrgLoss, guard, guard_held_back, largest_at_risk
+from ingestd.core.model import Changes, TableCount
 
 DEFAULT = Limits()
 DELETES, UPDATES, EMPTIED, IN_ORG = "too-many-deletes", "too-many-updates", "table-emptied", "too-many-deletes-in-org"
@@ -102,3 +102,15 @@ def test_without_changes_nothing_is_at_risk() -> None:
     """And a limit of nothing puts every table at risk."""
     assert largest_at_risk(Changes(), Limits()) == 0
     assert largest_at_risk(Changes(deleted=1), Limits(delete=0.0)) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("rows", "held_back", "is_breach"),
+    [(1000, 100, False), (1000, 101, True), (20, 2, False), (20, 3, True), (19, 19, False), (0, 0, False)],
+)
+def test_too_many_records_held_back(rows: int, held_back: int, is_breach: bool) -> None:
+    """Exactly the limit is allowed, more is a breach; a file of fewer records than `minimum` is not judged."""
+    found = guard_held_back("users", TableCount(rows, rows - held_back, held_back), DEFAULT)
+    assert [breach.code for breach in found] == ["too-many-held-back"] * is_breach
+    if found:
+        assert (found[0].count, found[0].of, found[0].limit) == (held_back, rows, 0.1)

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from roster_world import SEED, TABLES, changed, codes, deleted, enrollment, frame, ids, lived, look, org, user, where
 
+from ingestd.core.hashing import hash_ids
 from ingestd.core.model import Cause, Mode, Severity
 from ingestd.core.references import (
     NAMED,
@@ -15,9 +17,10 @@ from ingestd.core.references import (
     ids_after,
     references_of,
     shaken,
+    stays,
 )
 from ingestd.core.scan import Live
-from ingestd.core.validate import Candidates
+from ingestd.core.validate import Candidates, content_of
 
 KNOWN = {"classes": Ids(ids("C1")), "orgs": Ids(ids("O1", "O2")), "users": Ids(ids("U1"))}
 
@@ -37,7 +40,7 @@ def unique(
     """Check uniqueness; return the candidates with the findings of this stage, and the live records in dispute."""
     live = live or Live()
     scanned, new = look(table, rows, live, mode)
-    new, disputed = check_unique(replace(new, batches=()), live, scanned)
+    new, disputed = check_unique(replace(new, batches=()), live, scanned, SEED)
     return new, where(disputed)
 
 
@@ -78,7 +81,7 @@ def test_a_record_held_back_is_no_repeat_of_a_valid_one() -> None:
     """Of two of the same content, one held back for how it was written, the other is taken; both are counted."""
     scanned, new = look("users", [user("U1"), user("U1", enabledUser="TRUE")])
     new = replace(new, batches=(), held=np.array([False, True]))
-    new, _ = check_unique(new, Live(), scanned)
+    new, _ = check_unique(new, Live(), scanned, SEED)
     assert (len(new), where(new.held), codes(new.batches)) == (2, [1], [])
 
 
@@ -189,7 +192,7 @@ def test_an_optional_reference_that_leads_nowhere_is_left_out() -> None:
     assert list(new.frame["parentSourcedId"]) == ["O2", ""]
     assert new.valid.all()
     assert (new.hash == 0).tolist() == [False, True]
-    assert new.content[1] == check("orgs", org("O3")).content[0]
+    assert content_of(new.frame, SEED)[1] == content_of(check("orgs", org("O3")).frame, SEED)[0]
 
 
 def test_bad_items_are_left_out_of_a_list_that_has_good_ones() -> None:
@@ -251,7 +254,9 @@ def after(*rows: dict[str, str] | str, live: Live | None = None, mode: Mode = Mo
     """Return the ids of orgs that others may refer to."""
     live = live or lived("orgs", [org("O1"), org("O2"), org("O3")])
     scanned, new = look("orgs", rows, live, mode)
-    return ids_after(new, live, scanned.present(live), scanned.broken, SEED, keep_all=keep_all, faults=scanned.batches)
+    broken = hash_ids(pa.array(scanned.broken, pa.large_string()), SEED)
+    stay = stays(new, live, scanned.present(live), broken, keep_all=keep_all)
+    return ids_after(new, live, stay, broken, scanned.batches)
 
 
 def test_what_came_may_be_referred_to() -> None:

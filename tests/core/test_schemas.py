@@ -9,6 +9,7 @@ from binding import BINDING, FILES, BindingColumn, BindingFile, Need
 from pandera.errors import SchemaErrors
 
 import schemas
+from schemas.cells import cells_of
 from schemas.table import Column, Table
 
 GOOD_AND_BAD = [
@@ -124,13 +125,22 @@ def is_day(day: str) -> bool:
 
 
 def failures_of(table: Table, frame: pd.DataFrame) -> set[tuple[str, str, int]]:
-    """Return the column, code and row of each failure."""
+    """Return the column, code and row of each failure, of which schema and columns say the same."""
+    found: set[tuple[str, str, int]] = set()
     try:
         table.schema.validate(frame, lazy=True)
     except SchemaErrors as failure:
         cases = failure.failure_cases
-        return set(zip(cases["column"], cases["check"], cases["index"], strict=True))
-    return set()
+        found = set(zip(cases["column"], cases["check"], cases["index"], strict=True))
+    asked = [
+        (column.name, one, one.holds(cells_of(frame[column.name])))
+        for column in table.columns
+        for one in column.conditions
+    ]
+    assert found == {
+        (name, one.code, frame.index[row]) for name, one, holds in asked for row in np.flatnonzero(~np.asarray(holds))
+    }
+    return found
 
 
 def codes_of(table: Table, frame: pd.DataFrame, column: str) -> set[tuple[str, int]]:
@@ -215,7 +225,7 @@ def test_blank_is_wrong_only_where_a_value_is_required(file: BindingFile) -> Non
 def test_metadata_survives_compilation() -> None:
     """The compiled schema carries the facts of each column beside its checks."""
     part = schemas.load("1.1")["users"].schema.columns["agentSourcedIds"]
-    assert part.metadata == {
+    assert part.metadata | {"conditions": ()} == {
         "type": "guid_ref_list",
         "required": False,
         "references": "users",
@@ -225,6 +235,7 @@ def test_metadata_survives_compilation() -> None:
         "of_type": None,
         "header": None,
         "may_lack": False,
+        "conditions": (),
     }
     assert [check.name for check in part.checks] == [check.error for check in part.checks] == ["invalid-guid"]
 

@@ -77,7 +77,7 @@ shares = st.floats(0, 1, allow_nan=False)
     live=st.integers(1, 2_000),
     some=st.integers(0, 2_000),
     more=st.integers(0, 2_000),
-    limits=st.builds(Limits, shares, shares, shares, st.integers(0, 50)),
+    limits=st.builds(Limits, shares, shares, shares, minimum=st.integers(0, 50)),
 )
 def test_to_delete_more_is_never_safer(live: int, some: int, more: int, limits: Limits) -> None:
     """If a number of deletions is a breach, so is every larger one: of a table, and of an org."""

@@ -36,7 +36,7 @@ on_absent = "delete"
 id = { from = "sourcedId" }
 name = { from = "familyName" }
 """
-LIMITS = '[limits]\ndelete = "40%"\nupdate = "100%"\nper_org_delete = "100%"\nminimum = 5\n'
+LIMITS = '[limits]\ndelete = "40%"\nupdate = "100%"\nper_org_delete = "100%"\nmax_held_back = "100%"\nminimum = 5\n'
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NUMBERS = st.integers(1, 12)
 USERS = st.dictionaries(NUMBERS, st.sampled_from(["Ash", "Birch", "Cedar", "Null", "O'Fern"]), min_size=1, max_size=12)

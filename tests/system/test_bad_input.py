@@ -91,7 +91,11 @@ REJECTED = {
         "not-utf-8-file",
         "users.csv",
     ),
-    "a manifest and nothing else": (pack({"manifest.csv": manifest_of({})}), "missing-file", "users.csv"),
+    "a manifest that promises files": (
+        pack({"manifest.csv": manifest_of({"users": "bulk"})}),
+        "missing-file",
+        "users.csv",
+    ),
     "files and no manifest": (zip_of(DAY_1, manifest=None), "missing-manifest", "manifest.csv"),
     "all users spoilt": (
         zip_of(DAY_1, users=csv_of([{**one, "role": "wizard"} for one in DAY_1["users"]])),
@@ -149,6 +153,12 @@ def test_a_delta_before_any_bulk_is_rejected(tmp_path: Path) -> None:
     assert once(where, zip_of({"users": [user(1, **dated)]}, mode="delta")).code == 1
     assert "delta-before-bulk" in codes_of(documents_of(where)[-1])
     assert not where.target().exists()
+
+
+def test_a_manifest_and_nothing_else_says_that_nothing_has_changed(where: Place) -> None:
+    """The standard's way to send a day without changes: accepted, and nothing is removed."""
+    document = drop_in_vain(where, pack({"manifest.csv": manifest_of({})}), code=0)
+    assert (document["state"], codes_of(document), document["actions"]) == ("applied", {"nothing-sent"}, {})
 
 
 # Held back: present and not valid is not absent (law 1) -----------------------------------------------------------

@@ -1,11 +1,13 @@
 """Drops made by other people's software, which are not part of the project: $INGESTD_SAMPLES says where they lie."""
 
 import os
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import Place, documents_of, invoke, once, place, states_of
+from builders import Place, codes_of, documents_of, invoke, live_of, once, pack, place, states_of
 
 SAMPLES = Path(os.environ.get("INGESTD_SAMPLES", ""))
 
@@ -14,6 +16,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 ACCEPTED = {
+    "VRd118": {"users": (1, 0), "roles": (1, 0), "userProfiles": (1, 0), "enrollments": (1, 0)},
+    "edfi-1.0": {"users": (10, 0), "enrollments": (24, 0), "demographics": (8, 0)},
     "edfi-1.1": {"users": (10, 2), "enrollments": (24, 4)},
     "lepo-en": {"users": (20, 0), "enrollments": (30, 0)},
     "lepo-en-2019": {"users": (20, 0), "academicSessions": (4, 0)},
@@ -27,10 +31,16 @@ ACCEPTED = {
 REJECTED: dict[str, list[tuple[str, str | None, str | None, str]]] = {
     "catalyst-full": [("missing-file", "courses.csv", None, "classes.csv")],
     "catalyst-minimal": [("missing-file", "courses.csv", None, "classes.csv")],
-    "catalyst-v1p2-folder": [("unsupported-version", "manifest.csv", None, "1.2")],
-    "edfi-1.0": [("unsupported-version", None, None, "1.0")],
+    "catalyst-v1p2-folder": [
+        ("missing-file", "courses.csv", None, "classes.csv"),
+        ("missing-column", "userProfiles.csv", "profileType", "profileType"),
+    ],
     "headers-only": [("empty-file", f"{name}.csv", None, "no records") for name in ("orgs", "users", "enrollments")],
-    "oat-1.1": [("missing-column", "demographics.csv", "sourcedId", "userSourcedId")],
+    "oat-1.1": [
+        ("other-version", "academicSessions.csv", None, "OneRoster 1.0"),
+        ("missing-column", "academicSessions.csv", "schoolYear", "schoolYear"),
+        ("nothing-valid", "classes.csv", None, "no valid record"),
+    ],
     "sds-v2.1": [("looks-like-sds", None, None, "Microsoft SDS")],
     "usechalk": [
         ("missing-column", "courses.csv", "orgSourcedId", "org"),
@@ -40,7 +50,6 @@ REJECTED: dict[str, list[tuple[str, str | None, str | None, str]]] = {
         ("missing-column", "enrollments.csv", "userSourcedId", "user"),
         ("missing-column", "enrollments.csv", "classSourcedId", "class"),
     ],
-    "VRd118": [("unsupported-version", "manifest.csv", None, "1.2")],
 }
 """Rejected: findings by code, file and column (the right header), and a word of the message."""
 
@@ -69,7 +78,8 @@ def test_a_set_that_cannot_be_read_is_rejected_with_words_that_help(name: str) -
     grave = [one for one in found["findings"] if one["severity"] == "catastrophic"]
     for code, file, column, word in REJECTED[name]:
         assert any(
-            (one["code"], one["file"], one["column"]) == (code, file, column) and word in one["message"]
+            (one["code"], one["file"], one["column"]) == (code, file, column)
+            and word in f"{one['message']} {one['column']}"
             for one in grave
         )
 
@@ -87,6 +97,52 @@ def test_a_manifest_that_a_spreadsheet_touched_is_repaired() -> None:
 def test_a_typing_error_in_the_manifest_is_a_warning() -> None:
     """lepo-en writes `fiel.demographics`."""
     assert {(one["code"], one["severity"]) for one in check("lepo-en")["findings"]} == {("unknown-property", "warning")}
+
+
+@pytest.mark.parametrize(("name", "version"), [("edfi-1.0", "1.0"), ("edfi-1.1", "1.1"), ("VRd118", "1.2")])
+def test_version_is_found(name: str, version: str) -> None:
+    """A set without a manifest is 1.0; else the manifest says it."""
+    assert check(name)["oneroster"] == version
+
+
+def test_names_of_1_0_are_kept_under_those_of_1_1(tmp_path: Path) -> None:
+    """What 1.0 calls grade, agents and userSourcedId outlives a move to 1.1."""
+    where = place(tmp_path, more="\n[scope]\ndemographics = true\n")
+    once(where, (SAMPLES / "edfi-1.0.zip").read_bytes())
+    assert set(live_of(where, "classes", "grades").values()) == {"9"}
+    assert live_of(where, "demographics", "sex")["604863"] == "Female"
+    assert live_of(where, "users", "phone")["604863"] == "(950) 336 6601"
+
+
+def base_of(name: str) -> bytes:
+    """Return a bulk set of a delta's records: another name, and neither status nor date."""
+    with zipfile.ZipFile(SAMPLES / f"{name}.zip") as package:
+        files = {one: package.read(one).decode() for one in package.namelist()}
+    made = {"manifest.csv": files.pop("manifest.csv").replace(",delta", ",bulk")}
+    for file, text in files.items():
+        blank = re.sub(r",active,[0-9TZ:.-]+,", ",,,", text)
+        made[file] = blank.replace("Bruce,Wayne", "Richard,Grayson")
+    return pack(made)
+
+
+def test_conformance_delta_is_applied_over_its_base(tmp_path: Path) -> None:
+    """A valid delta of the standard's own test set changes the one record that differs, and nothing else."""
+    where = place(tmp_path, more="\n[scope]\ndemographics = true\n")
+    assert once(where, base_of("VRd118")).code == 0
+    assert live_of(where, "users", "familyName") == {"USER_0": "Grayson"}
+    assert once(where, (SAMPLES / "VRd118.zip").read_bytes()).code == 0
+    base, delta = documents_of(where)
+    assert (base["oneroster"], delta["oneroster"], delta["state"]) == ("1.2", "1.2", "applied")
+    assert set(delta["modes"].values()) == {"absent", "delta"}
+    assert changes(delta) == {"users": {"updated": 1}}
+    assert live_of(where, "users", "familyName") == {"USER_0": "Wayne"}
+
+
+def test_conformance_delta_before_its_base_is_refused(tmp_path: Path) -> None:
+    """Where nothing was accepted a delta has nothing to be applied to."""
+    where = place(tmp_path)
+    assert once(where, (SAMPLES / "VRd118.zip").read_bytes()).code == 1
+    assert codes_of(documents_of(where)[-1]) >= {"delta-before-bulk"}
 
 
 def applied(where: Place, *names: str) -> list[dict[str, Any]]:

@@ -120,7 +120,6 @@ ENTRIES = {
         cause="The user has moved to another school and one of the two files still has the former one.",
         remedy="Add the role to roles.csv, or correct primaryOrgSourcedId.",
         source="CSV Binding 1.2, users.csv",
-        switchable=True,
     ),
     "score-out-of-range": Entry(
         severity=Severity.WARNING,

@@ -4,14 +4,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from ingestd.core.model import Severity
-from ingestd.core.report.groups import Group, Note
+from ingestd.core.report.groups import Group, Note, Place
 from ingestd.core.report.words import NBSP, number, plural, sentence, some_of
 
 _NOTES = {Severity.CATASTROPHIC: 24, Severity.ERROR: 6}
 """How many notes of a group are told, and places of a note, by severity; of the others it is three."""
 
 
-_CASCADES = 4
+_CASCADES, _NAMED = 4, 3
 
 
 def wrap(text: str, width: int, first: str = "", indent: int | None = None) -> list[str]:
@@ -54,9 +54,14 @@ def _what_follows(group: Group, width: int) -> Iterator[str]:
         if note.ids:
             yield from wrap(note.ids, width, "      ")
         counted = f": {number(note.count)}" if len(group.cascades) > 1 else ""
-        yield from wrap(f"because of {some_of(map(str, note.because), 3, 'place')}{counted}", width, "      ")
+        yield from wrap(f"because of {_places(note.because)}{counted}", width, "      ")
     if more := group.cascades[_CASCADES:]:
         yield f"    and {number(sum(note.count for note in more))} more"
+
+
+def _places(places: Sequence[Place]) -> str:
+    more = len(places) - _NAMED
+    return "; ".join(map(str, places[:_NAMED])) + (f" and {plural(more, 'more place')}" if more > 0 else "")
 
 
 def _brief(group: Group, width: int) -> list[str]:
