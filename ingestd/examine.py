@@ -156,10 +156,10 @@ class _Work:
         if findings.is_rejected(scanned.batches):
             return
         header = understand_header(table, scanned.header)
-        if findings.is_rejected(header.batches):
-            self.batches += _as_of_another(table, scanned.header, header.batches)
+        told = tuple(_as_of_another(table, scanned.header, header))
+        self.batches += told
+        if findings.is_rejected(told):
             return
-        self.batches += header.batches
         if scanned.rows == 0 and mode is Mode.BULK:
             self._empty(table, live)
             return
@@ -221,13 +221,18 @@ class _Work:
         return any(column.references == name for table in self.tables.values() for column in table.references())
 
 
-def _as_of_another(table: Table, header: tuple[str, ...], batches: tuple[Batch, ...]) -> Iterator[Batch]:
-    """Yield what is wrong with a header, and first of all that it is one of another version, if so."""
-    other = version.nearest({table.name: header})
-    if other == table.version or not version.fits(other, table.name, header):
-        yield from batches
+def _as_of_another(table: Table, given: tuple[str, ...], header: Header) -> Iterator[Batch]:
+    """Yield what is wrong with a header, and first of all that it is one of another version, if so.
+
+    It is if this version cannot read it, or has no place for what the other one demands.
+    """
+    other = version.nearest({table.name: given})
+    unread = [name for name, kept in zip(given, header.names, strict=True) if kept is None]
+    is_unfit = findings.is_rejected(header.batches) or version.demands_any(other, table.name, unread)
+    if other == table.version or not is_unfit or not version.fits(other, table.name, given):
+        yield from header.batches
         return
     told = findings.batch("other-version", file=table.file, lines=[1], other=other, version=table.version)
     yield told
     cause = Cause(told.code, table.file, 1)
-    yield from (replace(one, caused_by=cause) for one in batches)
+    yield from (replace(one, caused_by=cause) for one in header.batches)

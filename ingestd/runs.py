@@ -207,9 +207,16 @@ class Runs:
         except Exception as error:
             self._log.error("report.failed", run=run.id, **describe(error))
         if run.state not in WAITING:
-            self.filing.file(run.id, run.state, received(run))
+            self._file(run)
         self.finished.append(run)
         return run
+
+    def _file(self, run: Run) -> None:
+        """Move a run's folder to where ended runs lie. The run stands if that fails, and is filed at the next start."""
+        try:
+            self.filing.file(run.id, run.state, received(run))
+        except OSError as error:
+            self._log.error("run.unfiled", run=run.id, **describe(error))
 
     def _twin(self, run: Run) -> Run | None:
         """Return the run that this one repeats: the newest that was applied or waits, if its bytes are the same."""

@@ -42,8 +42,6 @@ CEDS_GRADES = (
     *("PS", "UG", "Other"),
 )
 """The CEDS Entry Grade Level, the vocabulary of grades in 1.1; 1.2 leaves it to agreement (rules 4.6)."""
-DATETIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00)"
-"""A UTC time, with or without fractions of a second (the standard says how by example only)."""
 
 _FOURTH = r"(?:0[48]|[2468][048]|[13579][26])"
 _LEAP_YEAR = rf"(?:\d\d{_FOURTH}|{_FOURTH}00)"
@@ -55,6 +53,8 @@ _DAY = (
 )
 DATE = rf"(?:{_ANY_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)"
 """A day that is in the calendar: in one pattern, because whole columns have no other check that does not raise."""
+DATETIME = rf"{DATE}T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|\+00:00)"
+"""A UTC time, with or without fractions of a second (the standard says how by example only)."""
 
 
 @dataclass(frozen=True, slots=True)

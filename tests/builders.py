@@ -30,6 +30,7 @@ from ingestd.config import load as load_config
 from ingestd.feed import Feed
 from ingestd.rulebook import load_rules
 from ingestd.runs import utc_now
+from ingestd.stages import Show
 from ingestd.store import Store
 from schemas import load, shapes
 
@@ -236,10 +237,10 @@ class Place:
         """Return a feed's store."""
         return self.state / "feeds" / f"{feed}.db"
 
-    def feed(self, name: str = FEED, *, clock: Callable[[], datetime] = utc_now) -> Feed:
+    def feed(self, name: str = FEED, *, clock: Callable[[], datetime] = utc_now, show: Show | None = None) -> Feed:
         """Open a feed in this process; the caller closes it."""
         config = load_config(self.config)
-        return Feed(config.feeds[name], load_rules(config.feeds[name].rules), config.state_dir, clock=clock)
+        return Feed(config.feeds[name], load_rules(config.feeds[name].rules), config.state_dir, show=show, clock=clock)
 
     def copy_to(self, folder: Path) -> "Place":
         """Return a copy of the whole place."""

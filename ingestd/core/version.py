@@ -90,3 +90,10 @@ def fits(version: str, table: str, header: Sequence[str]) -> bool:
     given = {name.strip().casefold() for name in header}
     found = load(version).get(table)
     return found is not None and all(column.header.casefold() in given for column in found.columns if column.required)
+
+
+def demands_any(version: str, table: str, names: Collection[str]) -> bool:
+    """Return whether a version demands one of these columns of the table."""
+    given = {name.strip().casefold() for name in names}
+    found = load(version).get(table)
+    return found is not None and any(column.header.casefold() in given for column in found.columns if column.required)

@@ -289,6 +289,15 @@ def test_a_column_that_is_missing_is_missed(file: BindingFile, column: BindingCo
     assert [(one.code, one.severity, one.file, one.column, one.lines) for one in found.batches] == expected
 
 
+@pytest.mark.parametrize(("own", "other"), [("1.1", "1.2"), ("1.2", "1.1")])
+def test_a_file_of_another_version_is_not_read(own: str, other: str) -> None:
+    """Also where this version could do without what is not in it: of what else is in it, it has no place for all."""
+    files = files_of(own, roster(own)) | {"users.csv": files_of(other, roster(other, ["users"]))["users.csv"]}
+    found = examine(packed(files), NoPast(), Terms(required=(), seed=SEED), Stages())
+    assert ("other-version", (1,)) in [(one.code, one.lines) for one in found.batches if one.file == "users.csv"]
+    assert found.is_rejected
+
+
 # The manifest -----------------------------------------------------------------------------------------------------
 
 PROPERTIES = [(file.version, file.name) for file in FILES if file.version != "1.0"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from ingestd.core.model import Batch, Manifest
-from ingestd.core.version import decide, fits, nearest
+from ingestd.core.version import decide, demands_any, fits, nearest
 from schemas import NAMES, VERSIONS, load
 
 
@@ -114,3 +114,10 @@ def test_header_fits_a_version_that_finds_all_it_demands() -> None:
     assert fits("1.0", "academicSessions", header("1.1", "academicSessions"))
     assert not fits("1.1", "academicSessions", header("1.0", "academicSessions"))
     assert not fits("1.1", "roles", header("1.2", "roles"))
+
+
+def test_columns_that_only_another_version_demands_are_known() -> None:
+    """A file that has them is that version's, though this one could do without what else is in it."""
+    assert demands_any("1.1", "users", ["Role ", "metadata.x"])
+    assert not demands_any("1.1", "users", ["pronouns", "identifier"])
+    assert not demands_any("1.1", "roles", header("1.2", "roles"))

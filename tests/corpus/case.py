@@ -59,9 +59,10 @@ class Case:
     """A bad input, what must come of it, and the nearest legal input, which must be accepted.
 
     `code` is that of a finding (of a breach where the verdict is HELD); None is for what is legal and must be taken as
-    it is. `says` is a word of its message, `held_back` how many records its table does without. `after` is what target
-    and snapshot hold afterwards where the input is applied, as far as it names tables and columns; `twin_after` the
-    same for the twin. `feed` is TOML for the feed's settings, `day_1` another first day's drop.
+    it is; `also` has what may be told of it as well. `says` is a word of its message, `held_back` how many records its
+    table does without. `after` is what target and snapshot hold afterwards where the input is applied, as far as it
+    names tables and columns; `twin_after` the same for the twin. `feed` is TOML behind the feed's settings, `top`
+    before them, `day_1` another first day's drop.
     """
 
     name: str
@@ -71,11 +72,13 @@ class Case:
     code: str | None
     file: str | None = None
     line: int | None = None
+    also: frozenset[str] = frozenset()
     says: str = ""
     held_back: int = 0
     after: Roster = field(default_factory=lambda: DAY_2)
     twin_after: Roster = field(default_factory=lambda: DAY_2)
     feed: str = ""
+    top: str = ""
     day_1: Made = field(default_factory=lambda: zip_of(DAY_1))
 
 
@@ -133,12 +136,12 @@ class World:
     def take(self, made: Made, case: Case) -> Outcome:
         """Return what comes of an input under the settings of a case."""
         content, first = bytes_of(made), bytes_of(case.day_1)
-        key = (_digest(content), _digest(first), case.feed)
+        key = (_digest(content), _digest(first), case.top + case.feed)
         if key not in self._outcomes:
             before, was = self._after_day_1(first)
             where = before.copy_to(self._folder / f"case-{next(self._numbers)}")
             settings = where.folder / "feeds" / f"{FEED}.toml"
-            settings.write_text(settings.read_text() + case.feed, encoding="utf-8")
+            settings.write_text(case.top + settings.read_text() + case.feed, encoding="utf-8")
             self._outcomes[key] = _take(where, content, was)
         return self._outcomes[key]
 
@@ -226,7 +229,7 @@ def _active_in(where: Place) -> dict[str, dict[str, Row]]:
 
 def _live_in(store: Store) -> dict[str, dict[str, Row]]:
     """Return the live records of the snapshot."""
-    tables = store.snapshot._tables
+    tables = store.snapshot._shapes
     return {
         name: {
             str(one["sourcedId"]): {str(column): str(cell) for column, cell in one.items()}

@@ -368,3 +368,17 @@ def test_a_second_process_waits_while_a_drop_is_applied(where: Place) -> None:
     assert states_of(where) == ["applied"] * 3
     names = live_of(where, "users", "familyName")
     assert (names["U1"], names["U2"]) == ("Family1", "Process")
+
+
+def test_a_run_that_cannot_be_filed_stands_and_is_filed_at_the_next_start(where: Place) -> None:
+    """What its plan did is done and recorded; only its folder waits where it is."""
+    archive, aside = where.state / "archive", where.state / "aside"
+    archive.rename(aside)
+    archive.write_text("no folder")
+    done = once(where, zip_of(changed(DAY_1, "users", "U1", familyName="Applied")))
+    assert (done.code, "run.unfiled" in done.err) == (0, True)
+    assert (states_of(where), live_of(where, "users", "familyName")["U1"]) == (["applied"] * 2, "Applied")
+    archive.unlink()
+    aside.rename(archive)
+    assert once(where).code == 0
+    assert len(list(archive.glob(f"{FEED}/*/{FEED}.2/roster-0.zip"))) == 1
