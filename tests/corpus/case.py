@@ -33,6 +33,7 @@ from ingestd.feed import Feed
 from ingestd.feedloop import Taken
 from ingestd.stages import never
 from ingestd.store import Store
+from schemas import shapes
 
 CANARY = re.compile(r"qz[a-z]+[0-9]+qz", re.IGNORECASE)
 GIVEN_UP = timedelta(minutes=31)
@@ -229,13 +230,12 @@ def _active_in(where: Place) -> dict[str, dict[str, Row]]:
 
 def _live_in(store: Store) -> dict[str, dict[str, Row]]:
     """Return the live records of the snapshot."""
-    tables = store.snapshot._shapes
     return {
         name: {
             str(one["sourcedId"]): {str(column): str(cell) for column, cell in one.items()}
             for one in store.snapshot.read_live(name).to_dict("records")
         }
-        for name in tables
+        for name in shapes()
     }
 
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from builders import BINDING, Roster, csv_of, enrollment, klass, row
+from builders import Roster, csv_of, enrollment, klass, row
 from corpus.case import Case, Verdict
 from corpus.sound import (
     DAY_1,
@@ -31,9 +31,11 @@ from corpus.sound import (
 )
 from zipcraft import Part
 
+from schemas import NAMES, load
+
 LINES = lines_of()
 HEADER, ROWS = LINES[0], LINES[1:]
-NAMES = HEADER.decode().split(",")
+COLUMNS = HEADER.decode().split(",")
 LATER_2 = canary("later", 2).encode()
 
 
@@ -79,7 +81,7 @@ def each_row(change: Callable[[bytes], bytes], header: bytes = HEADER) -> bytes:
 
 def headed(old: str, new: str) -> bytes:
     """Return users.csv with one column under another name."""
-    names = [new if name == old else name for name in NAMES]
+    names = [new if name == old else name for name in COLUMNS]
     return joined([",".join(names).encode(), *ROWS])
 
 
@@ -105,7 +107,7 @@ def broken(breaks: int) -> bytes:
 
 def wide(columns: int) -> bytes:
     """Return users.csv with so many columns, the vendor's own behind the standard's."""
-    more = columns - len(NAMES)
+    more = columns - len(COLUMNS)
     return each_row(lambda line: line + b"," * more, HEADER + b"".join(b",metadata.c%d" % n for n in range(more)))
 
 
@@ -170,7 +172,7 @@ SHAPES: Sequence[Case] = [
     Case(name="a value of 200 MiB", bad=two_hundred_mebibytes, verdict=Verdict.REJECTED, code="line-too-long",
          file="users.csv", line=3),
     taken("blank lines", joined([*LINES[:2], b"", *LINES[2:], b"", b""]), "blank-line", 3),
-    taken("lines of commas alone", joined([*LINES, b"," * len(NAMES), b",,", b"," * 40]), "blank-line", 32),
+    taken("lines of commas alone", joined([*LINES, b"," * len(COLUMNS), b",,", b"," * 40]), "blank-line", 32),
     taken("CRLF and LF", joined(LINES[:9]) + joined(LINES[9:], b"\n"), None),
     taken("no line end at the end", b"\r\n".join(LINES), None),
 ]  # fmt: skip
@@ -258,43 +260,19 @@ def rest_names(file: str, names: Mapping[str, str]) -> Case:
     )  # fmt: skip
 
 
-USERS_1_2 = (
-    "sourcedId", "status", "dateLastModified", "enabledUser", "username", "userIds", "givenName", "familyName",
-    "middleName", "identifier", "email", "sms", "phone", "agentSourcedIds", "grades", "password",
-    "userMasterIdentifier", "resourceSourcedIds", "preferredGivenName", "preferredMiddleName", "preferredFamilyName",
-    "primaryOrgSourcedId", "pronouns",
-)  # fmt: skip
-ROLES_1_2 = (
-    "sourcedId", "status", "dateLastModified", "userSourcedId", "roleType", "role", "beginDate", "endDate",
-    "orgSourcedId", "userProfileSourcedId",
-)  # fmt: skip
-
-
 def set_1_2(given: Roster, misspelt: str = "") -> bytes:
     """Return a drop of OneRoster 1.2, in which one column may have another spelling."""
-    names = [one["sourcedId"] for one in given["users"]]
-    roles = [
-        {"sourcedId": f"R-{name}", "userSourcedId": name, "roleType": "primary", "role": "student",
-         "orgSourcedId": "S1"}
-        for name in names
-    ]  # fmt: skip
-    users = [{name: one.get(name, "") for name in USERS_1_2} for one in given["users"]]
-    content = csv_of(users).replace("preferredGivenName", misspelt or "preferredGivenName")
-    filled = [dict.fromkeys(ROLES_1_2, "") | one for one in roles]
+    users, roles = load("1.2")["users"].header, load("1.2")["roles"].header
+    people = [{name: one.get(name, "") for name in users} for one in given["users"]]
+    kind = {"roleType": "primary", "role": "student", "orgSourcedId": "S1"}
+    ids = [one["sourcedId"] for one in given["users"]]
+    held = [{**dict.fromkeys(roles, ""), "sourcedId": f"R-{one}", "userSourcedId": one, **kind} for one in ids]
     modes = dict.fromkeys((*given, "roles"), "bulk")
-    return drop(manifest=_manifest_1_2(modes), users=content.encode(), roles=csv_of(filled).encode())
-
-
-def _manifest_1_2(modes: Mapping[str, str]) -> bytes:
-    later = (
-        "lineItemLearningObjectiveIds", "lineItemScoreScales", "resultLearningObjectiveIds", "resultScoreScales",
-        "roles", "scoreScales", "userProfiles", "userResources",
-    )  # fmt: skip
-    tables = sorted([*BINDING, *later])
     lines = ["propertyName,value", "manifest.version,1.0", "oneroster.version,1.2"]
-    return joined(
-        [line.encode() for line in (*lines, *(f"file.{name},{modes.get(name, 'absent')}" for name in tables))]
-    )
+    lines += [f"file.{name},{modes.get(name, 'absent')}" for name in sorted(NAMES["1.2"])]
+    content = csv_of(people).replace("preferredGivenName", misspelt or "preferredGivenName")
+    manifest = joined([line.encode() for line in lines])
+    return drop(manifest=manifest, users=content.encode(), roles=csv_of(held).encode())
 
 
 def misspelt_in_1_2() -> Case:
@@ -310,7 +288,7 @@ def misspelt_in_1_2() -> Case:
     )  # fmt: skip
 
 
-ALIASED = [
+OTHER_NAMES: Sequence[Case] = [
     alias("userIds", "userId"),
     alias("agentSourcedIds", "agents"),
     alias("grades", "grade"),
@@ -318,10 +296,6 @@ ALIASED = [
     alias("orgSourcedIds", "orgSourceIds"),
     alias("dateLastModified", "dateModified"),
     alias("dateLastModified", "dataLastModified"),
-]
-ALIASES = [case.name for case in ALIASED]
-OTHER_NAMES: Sequence[Case] = [
-    *ALIASED,
     misnamed_birth_date(),
     misspelt_in_1_2(),
     rest_names("classes.csv", {"courseSourcedId": "course", "schoolSourcedId": "school", "termSourcedIds": "terms"}),

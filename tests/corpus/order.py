@@ -7,6 +7,7 @@ at rest. Times that senders or clocks tell decide nothing but how long to wait.
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
@@ -155,8 +156,7 @@ def linked(path: Path) -> None:
 
 def bound(path: Path) -> None:
     """Make a socket."""
-    with socket.socket(socket.AF_UNIX) as made_one:
-        os.chdir(path.parent)
+    with socket.socket(socket.AF_UNIX) as made_one, chdir(path.parent):  # a socket's address has room for 107 bytes
         made_one.bind(path.name)
 
 

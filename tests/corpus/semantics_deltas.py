@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from builders import Roster, Row, enrollment, klass
 from corpus.case import Case
-from corpus.semantics_files import DAY_1_0, SET_1_0, alone, without
+from corpus.semantics_files import DAY_1_0, DAY_1_2, NEXT_1_2, SET_1_0, SET_1_2, alone, without
 from corpus.sets import (
     ANYWAY,
     Sent,
     blank,
     changed_by,
     in_1_0,
+    in_1_2,
     manifest_of,
     partly,
     refused,
@@ -112,6 +113,8 @@ UNSTATED = {
 }
 """The second day without the two columns that a bulk file is to leave blank, whatever they hold."""
 INACTIVE = [*DAY_2["enrollments"][:-1], {**E30, "status": "inactive"}]
+ACTIVE = [{**one, "status": "active"} for one in DAY_2["enrollments"]]
+"""All enrollments as 1.0 may tell them, which changes none of them."""
 
 BULK: Sequence[Case] = [
     taken("tobedeleted in a bulk file", sent(with_cells("E30", "enrollments", status="tobedeleted"),
@@ -128,4 +131,19 @@ BULK: Sequence[Case] = [
           None, twin=SET_1_0, day_1=DAY_1_0, also=ANYWAY),
 ]  # fmt: skip
 
-CASES = [*DELTAS, *BULK]
+ROLES = told(NEXT_1_2["roles"][1] | {"role": "aide"})
+AIDE = changed_by(in_1_2(DAY_1), {"roles": ROLES})
+MODES_1_2 = {"roles": "delta"}
+OTHER_VERSIONS: Sequence[Case] = [
+    taken("a delta of 1.2 alone", sent({"roles": ROLES}, after=AIDE, version="1.2", modes=MODES_1_2), None,
+          twin=SET_1_2, day_1=DAY_1_2, also=ANYWAY),
+    partly("a delta of 1.2 with a role of nobody",
+           sent({"roles": [*ROLES, *told(NEXT_1_2["roles"][2] | {"userSourcedId": "U-99"})]}, after=AIDE,
+                version="1.2", modes=MODES_1_2),
+           "dangling-reference", "roles.csv", 3, says="U-99", twin=SET_1_2, day_1=DAY_1_2),
+    taken("active in 1.0", sent({**in_1_0(DAY_2), "enrollments": ACTIVE}, version="1.0",
+                                after=without(in_1_0(DAY_2), "demographics")),
+          None, twin=SET_1_0, day_1=DAY_1_0, also=ANYWAY),
+]  # fmt: skip
+
+CASES = [*DELTAS, *BULK, *OTHER_VERSIONS]

@@ -143,9 +143,9 @@ def long_circle(length: int) -> Case:
 
 def teachers(first: str = "", last: str = "", role: str = "teacher") -> Roster:
     """Return the roster with two primary teachers of a class, the first until a day, the last from one on."""
-    cells = {"userSourcedId": "U30", "primary": "true"}
-    until = enrollment(40, **cells, role="teacher", endDate=first)
-    return with_rows(WIDER, enrollments=[until, enrollment(41, **cells, role=role, beginDate=last)])
+    until = enrollment(40, userSourcedId="U29", primary="true", role="teacher", endDate=first)
+    since = enrollment(41, userSourcedId="U30", primary="true", role=role, beginDate=last)
+    return with_rows(WIDER, enrollments=[until, since])
 
 
 def roles(second: str, **cells: str) -> Roster:

@@ -17,15 +17,7 @@ CLASSES: Mapping[str, Sequence[Case]] = {
 }
 LEAST = {"zip-structure": 64, "zip-resource": 16, "wrappers": 20, "encoding": 28, "csv-shape": 52, "semantics": 84}
 """How many bad inputs each class must have, and as many twins."""
-PENDING: Mapping[str, str] = {
-    "zip-resource/a zip in the zip": "nested-zip is the lead's",
-    "encoding/cp1252, as the feed says": "[repairs] encoding is the lead's",
-    "encoding/Shift-JIS, as the feed says": "[repairs] encoding is the lead's",
-    "csv-shape/trailing blank names": "trailing-columns is the lead's",
-    "csv-shape/trailing blank names and cells": "trailing-columns is the lead's",
-    "csv-shape/prefferedGivenName for preferredGivenName": "OneRoster 1.2 is the lead's",
-    **{f"csv-shape/{name}": "header-alias is the lead's" for name in csv_shape.ALIASES},
-}
+PENDING: Mapping[str, str] = {}
 """Cases, as `class/name`, that wait for work which is under way elsewhere; each with what it is."""
 
 SECONDS, MEMORY = 5.0, 512 << 20
