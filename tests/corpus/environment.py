@@ -7,20 +7,25 @@ afterwards the drop is applied, once. The clean twin is the same day without the
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from builders import FEED, write_rules
-from corpus.order import BROKEN, TODAY, story
-from corpus.sets import PLAIN
+from corpus.order import BROKEN, TODAY, days, story
+from corpus.semantics_change import BEFORE, CROWD, with_cell
+from corpus.sets import PLAIN, sent
 from corpus.sound import DAY_1, DAY_2
 from corpus.story import Play, Scene, Story, Watcher
 
 from ingestd.sinks.sqlite import SqliteSink
 
+MUCH = sent(with_cell(700, "middleName"))
+"""A drop of which 700 records are new."""
+MUCH_TODAY = days(MUCH)
 Fault = Callable[[Scene], AbstractContextManager[object]]
 
 
@@ -315,6 +320,51 @@ def running(scene: Scene) -> Path:
     return scene.where.state / "runs" / f"{FEED}.2"
 
 
+def ended_by(number: signal.Signals) -> Callable[[Scene], None]:
+    """Return what ends the process that reads the drop, when it has begun; the drop has work for a while."""
+
+    def act(scene: Scene) -> None:
+        scene.loop(Watcher("check", lambda: [os.kill(one, number) for one in readers()]))
+
+    return act
+
+
+def readers() -> list[int]:
+    """Return the processes that read drops for this one: children of its child."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    found = [one for one, parent in parents.items() if parents.get(parent) == os.getpid()]
+    assert found, "a drop is read in a process of its own"
+    return found
+
+
+def crashed(scene: Scene) -> None:
+    """Have the process that reads the drop crash, and send the drop again."""
+    scene.send(MUCH.zip)
+    ended_by(signal.SIGSEGV)(scene)
+    scene.look()
+    scene.send(MUCH.zip)
+    scene.take()
+
+
+def killed(scene: Scene) -> None:
+    """Have the kernel, or somebody, kill the process that reads the drop."""
+    scene.send(MUCH.zip)
+    ended_by(signal.SIGKILL)(scene)
+    scene.look()
+    scene.take()
+
+
+def of_much(name: str, bad: Play, codes: str, states: str) -> Story:
+    """Return a story of a drop that takes a while to read."""
+    return Story(
+        name=name, bad=bad, twin=MUCH_TODAY, states=tuple(states.split()), codes=tuple(codes.split()),
+        after=MUCH.after, twin_after=MUCH.after, first=CROWD, day_1=BEFORE,
+    )  # fmt: skip
+
+
 def rejected_without_quarantine(scene: Scene) -> None:
     """Send a drop that is rejected when there is no room where rejected ones lie."""
     scene.send(BROKEN.zip)
@@ -405,6 +455,9 @@ STORIES: Sequence[Story] = [
     failing("too many files are open when the sink is done", few_files(8), "then-applying UnrecordedError"),
     failing("rules that are none", with_rules("[[table]]\nname = 1\n"), "once-exit-2"),
     failing("a configuration with a fault", written("ingestd.toml", "stat_dir = 'var'\n"), "once-exit-2"),
+    of_much("the process that reads is killed", killed, "then-failed run.failed", "applied"),
+    of_much("the process that reads crashes, and the drop comes again", crashed, "then-rejected reader-stopped",
+            "rejected applied"),
     story("the copy of the drop vanishes, and the drop comes again", vanished, TODAY, "superseded applied",
           "then-failed FileNotFoundError", after=DAY_2),
     story("the copy of the drop is damaged, and the drop comes again", spoilt, TODAY, "rejected applied",

@@ -33,7 +33,7 @@ from builders import (
 )
 from corpus.case import CANARY, Made, _active_in, _digest, _live_in, _peak, bytes_of, logging_to
 from corpus.sets import FIRST
-from corpus.sound import DAY_2
+from corpus.sound import DAY_1, DAY_2
 from fault_world import Server
 
 from ingestd import daemon
@@ -187,7 +187,9 @@ class Story:
     """What happens to a feed after its first day, and what comes of it; in its clean twin the last step is right.
 
     `states` are those in which its runs end up, oldest first; `codes` are told of it and not of the twin; `after` is
-    what target and snapshot hold in the end, and `left` lies in the inbox. `top` is TOML before the feed's settings.
+    what target and snapshot hold in the end, and `left` lies in the inbox. `first` is what they hold after `day_1`,
+    `plans` how many the target has carried out by then. `feed` is TOML behind the feed's settings, `top` before them.
+    `is_traced`: it takes strace.
     """
 
     name: str
@@ -199,6 +201,7 @@ class Story:
     left: tuple[str, ...] = ()
     twin_states: tuple[str, ...] = ("applied",)
     twin_after: Roster = field(default_factory=lambda: DAY_2)
+    first: Roster = field(default_factory=lambda: DAY_1)
     day_1: Made = FIRST.zip
     feed: str = ""
     top: str = ""
