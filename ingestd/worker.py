@@ -36,9 +36,13 @@ PATIENCE = 20
 """How many times longer than its seconds of processor time a worker may take by the clock, on a busy machine."""
 THREADS = 4
 """Threads in which a worker computes at most: each of them takes up to 72 MiB of address space for itself."""
+RESERVED = 1 << 30
+"""Bytes that Arrow reserves at its first allocation, and that a worker may fill beside what it is allowed."""
 TIGHT = 64 << 20
 """Bytes of address space: a process that had less left cannot start a thread, say, and libraries have many words for
 what befalls them then. So whatever they raise is taken for a lack of memory."""
+OUT_OF_MEMORY = 127
+"""The exit code with which the C library ends a process that has no memory for its own needs, and we do so too."""
 _COMMAND = "import sys; sys.path[:] = sys.argv[2:]; from ingestd import reading; reading.be_nursery(int(sys.argv[1]))"
 """What a nursery that is started anew runs, with all imported that its workers need."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
@@ -208,7 +212,7 @@ def _converse(channel: socket.socket, request: object, limits: Limits, stages: S
     channel.settimeout(PULSE)
     wire.send(channel, wire.encode(request))
     while True:
-        match wire.receive(channel, limits.memory, tick):
+        match wire.receive(channel, limits.memory + RESERVED, tick):
             case ("stage", str(name), str(detail)):
                 stages.show.stage(name, detail)
             case ("advance", int(done), int(total)):
@@ -226,6 +230,8 @@ def _end(nursery: Nursery, pid: int) -> int:
 
 def _death(status: int, limits: Limits) -> IngestdError:
     """Return what it means that a worker ended without an answer."""
+    if status == OUT_OF_MEMORY:
+        return _out_of_memory(limits)
     if status == -signal.SIGXCPU:
         return _stopped(f"it took more than {limits.seconds} s of processor time")
     if -status in _CRASHES:
@@ -239,12 +245,16 @@ def _raised(answer: Answer, limits: Limits) -> Exception:
         case Kind.RAISED, IngestdError() as error:
             return error
         case Kind.MEMORY, _:
-            return _stopped(f"it took more memory than the {limits.memory >> 20} MiB allowed")
+            return _out_of_memory(limits)
         case Kind.WORLD, int(number):
             return OSError(number, os.strerror(number))
         case Kind.FAULT, (str(kind), tuple(at)):
             return UnforeseenError(kind, at)
     return WorkerError("a worker process sent what is no answer")
+
+
+def _out_of_memory(limits: Limits) -> PackageFault:
+    return _stopped(f"it took more memory than the {limits.memory >> 20} MiB allowed")
 
 
 def _stopped(detail: str) -> PackageFault:
@@ -270,7 +280,14 @@ class _Teller:
 
 
 def _work(channel: socket.socket) -> None:
-    """Do what is asked for on the channel, and answer."""
+    """Do what is asked for on the channel, and answer, if there is memory left to do so."""
+    try:
+        _answer(channel)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+
+
+def _answer(channel: socket.socket) -> None:
     function, args, limits = wire.receive_request(channel)
     reserve()
     confined = confine(limits)

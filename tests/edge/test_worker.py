@@ -170,6 +170,12 @@ def test_what_else_a_lack_of_memory_leads_to_is_the_same_finding() -> None:
     assert "it took more memory than the 1024 MiB allowed" in refusal_of(deeds.crowd, 1000 << 20)
 
 
+def test_no_memory_at_all_is_the_same_finding() -> None:
+    """The C library ends a process that way; where there is some, yet not enough to answer, we do."""
+    assert "it took more memory than the 1024 MiB allowed" in refusal_of(deeds.leave, 127)
+    assert "it took more memory than the 0 MiB allowed" in refusal_of(deeds.take_memory, 64 << 20, limits=Limits(0, 20))
+
+
 def test_too_much_memory_for_the_answer_is_a_finding() -> None:
     """The value was there, and there was no room to send it."""
     found = refusal_of(deeds.answer_too_much, limits=Limits(300 << 20, 20))
@@ -197,7 +203,7 @@ def test_a_crash_is_a_finding(deed: Callable[..., None], args: tuple[int, ...], 
 
 @pytest.mark.parametrize(
     ("deed", "args", "how"),
-    [(deeds.kill_itself, (signal.SIGKILL,), "signal 9"), (deeds.leave, (), "exit code 3")],
+    [(deeds.kill_itself, (signal.SIGKILL,), "signal 9"), (deeds.leave, (3,), "exit code 3")],
 )
 def test_an_end_from_outside_is_a_fault_of_the_world(
     deed: Callable[..., None], args: tuple[int, ...], how: str

@@ -119,7 +119,7 @@ def test_a_reader_that_crashes_is_a_finding_and_the_daemon_lives_on(tmp_path: Pa
         assert (snapshot_of(where), target_of(where)) == before
         where.drop(zip_of(roster(4)), "next.zip")
         assert running.waits_for("run.applied")
-        assert running.process.poll() is None
+        assert running.stop() == 0
     assert states_of(where) == ["applied", "rejected", "applied"]
     receipt = where.state / "results" / FEED / "large.zip.report.txt"
     assert "SIGSEGV" in receipt.read_text()
@@ -132,6 +132,7 @@ def test_a_reader_that_is_killed_is_no_fault_of_the_drop(tmp_path: Path, large: 
         where.drop(large, "large.zip")
         assert running.waits_for("run.received")
         assert ends(running, signal.SIGKILL, "run.failed")
+        assert running.stop() == 0
     assert states_of(where) == ["failed"]
     assert once(where).code == 0
     assert states_of(where) == ["applied"]
