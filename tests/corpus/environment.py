@@ -323,10 +323,11 @@ def running(scene: Scene) -> Path:
 def ended_by(number: signal.Signals) -> Callable[[Scene], None]:
     """Return what ends the process that reads the drop, when it has begun; the drop has work for a while."""
 
-    def act(scene: Scene) -> None:
-        scene.loop(Watcher("check", lambda: [os.kill(one, number) for one in readers()]))
+    def end() -> None:
+        for one in readers():
+            os.kill(one, number)
 
-    return act
+    return lambda scene: scene.loop(Watcher("check", end))
 
 
 def readers() -> list[int]:
