@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint types docs bench bench-validation lock clean
+.PHONY: help venv demo test lint types docs fuzz bench bench-validation lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -22,6 +22,9 @@ demo: $(READY) ## show the whole of it on a synthetic district
 
 test: lint types ## lint, types, docs and all tests: what CI runs
 	$(BIN)/pytest $(ARGS)
+
+fuzz: $(READY) ## all laws with twenty times as many examples
+	INGESTD_FUZZ=20 $(BIN)/pytest tests/laws tests/core tests/edge/test_unpack.py $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check .

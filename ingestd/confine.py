@@ -51,6 +51,14 @@ def end_with_parent() -> bool:
     return _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0)
 
 
+def room() -> int:
+    """Return how much address space was left, in bytes, when this process had the most of it."""
+    status = Path("/proc/self/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmPeak:"))
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return (sys.maxsize if allowed == resource.RLIM_INFINITY else allowed) - int(peak.split()[1]) * 1024
+
+
 def _limit(limits: Limits) -> bool:
     """Set the limits; return whether the kernel took all of them."""
     try:

@@ -45,8 +45,7 @@ EVENTS: Mapping[str, str] = {
     "run.superseded": "a newer drop took the place of a held run",
     "run.applied": "the plan was carried out and the snapshot has advanced",
     "report.failed": "a run came to its end, and its report could not be written; the run stands",
-    "run.unfiled": "a run came to its end, and its folder could not be moved to archive or quarantine; the run stands, "
-    "and the next start moves it",
+    "run.unfiled": "a run came to its end, and its folder could not be moved; it stands, and the next start moves it",
     "run.failed": "the world failed (sink, disk, network), or some actions did; the next run repairs it",
     "run.resumed": "a run that a stop had cut short goes on",
     "stamina.retry_scheduled": "a sink was busy or away, and is tried again soon",

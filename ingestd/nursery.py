@@ -11,7 +11,6 @@ import gc
 import os
 import signal
 import socket
-import stat
 import struct
 import subprocess
 import sys
@@ -23,10 +22,11 @@ from pathlib import Path
 
 from ingestd.confine import end_with_parent
 
+Ready = Callable[[], None]
+"""What a nursery does before it forks the first worker, so that none of them has to. It must start no thread."""
 Work = Callable[[socket.socket], None]
 """What a worker does with the channel to whoever asked for it, before it ends."""
 
-_STREAMS = range(3)
 _SPAWN = 0
 _REQUEST = struct.Struct("<q")
 """`_SPAWN`, with a channel; or the process that is to end, as a negative number where nobody waits for a reply."""
@@ -39,17 +39,18 @@ class Nursery:
 
     Args:
         work: what workers do.
+        ready: what the nursery does at its beginning, if it is forked off.
         command: Python that becomes a nursery of such workers; `sys.argv[1]` is the descriptor of its channel.
     """
 
-    def __init__(self, work: Work, command: str) -> None:
+    def __init__(self, work: Work, ready: Ready, command: str) -> None:
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel = ours
         self._process: subprocess.Popen[bytes] | None = None
         with theirs:
             if threading.active_count() == 1:
-                self._pid = _fork_off(theirs, work)
+                self._pid = _fork_off(theirs, work, ready)
             else:
                 words = [sys.executable, "-c", command, str(theirs.fileno()), *sys.path]
                 self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
@@ -104,7 +105,7 @@ class Nursery:
         return first, second
 
 
-def _fork_off(channel: socket.socket, work: Work) -> int:
+def _fork_off(channel: socket.socket, work: Work, ready: Ready) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads that are not Python's: idle, and made for forks
         pid = os.fork()
@@ -112,15 +113,16 @@ def _fork_off(channel: socket.socket, work: Work) -> int:
         return pid
     status = 1
     try:
-        serve(channel.fileno(), work)
+        serve(channel.fileno(), work, ready)
         status = 0
     finally:
         os._exit(status)
 
 
-def serve(descriptor: int, work: Work) -> None:
+def serve(descriptor: int, work: Work, ready: Ready) -> None:
     """Be a nursery: fork workers, and end those that are named, until the other side of the channel is closed."""
     _let_go(descriptor)
+    ready()
     with socket.socket(fileno=descriptor) as channel:
         while True:
             request, descriptors, _, _ = socket.recv_fds(channel, _REQUEST.size, 1)
@@ -136,28 +138,24 @@ def serve(descriptor: int, work: Work) -> None:
 
 
 def _let_go(kept: int) -> None:
-    """Close what was open in the process that we were, silence the standard streams, and leave signals to it.
+    """Let go of what was open in the process that we were, and leave signals to it.
 
-    What is closed here must not be closed once more: so nothing of that process is collected as garbage any more.
+    A crash says nothing, and what that process held is not collected as garbage any more.
     """
     gc.freeze()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in _STREAMS:
-        os.dup2(nothing, stream)
-    _close_all_but(kept)
     faulthandler.disable()
+    _empty_all_but(kept)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
-def _close_all_but(kept: int) -> None:
-    """Close files, folders, devices and sockets; pipes and the like are libraries' own, who look to them at a fork."""
+def _empty_all_but(kept: int) -> None:
+    """Have all descriptors lead nowhere. None is closed: libraries look to their own at a fork, by their number."""
+    nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
-        with suppress(OSError):  # that of the list itself
-            is_other = stat.S_IFMT(os.fstat(descriptor).st_mode) in {0, stat.S_IFIFO}
-            if descriptor not in {*_STREAMS, kept} and not is_other:
-                os.close(descriptor)
+        if descriptor not in {kept, nothing}:
+            os.dup2(nothing, descriptor, inheritable=False)
 
 
 def _spawn(descriptor: int, work: Work) -> tuple[int, int]:
@@ -178,7 +176,7 @@ def _be_worker(descriptor: int, nursery: int, work: Work) -> None:
     try:
         end_with_parent()
         if os.getppid() == nursery:  # it did not end before that was asked for
-            _close_all_but(descriptor)
+            _empty_all_but(descriptor)
             work(socket.socket(fileno=descriptor))
             status = 0
     finally:

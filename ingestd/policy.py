@@ -1,5 +1,7 @@
 """How a feed's configuration becomes the terms by which its packages are read, judged and mapped."""
 
+from math import ceil
+
 import ingestd
 from ingestd import config
 from ingestd.core.rules import Rules
@@ -30,4 +32,11 @@ def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
 
 def package_limits(settings: config.PackageLimits) -> PackageLimits:
     """Return the limits of a zip."""
-    return PackageLimits(settings.members, settings.member_size, settings.total_size, settings.ratio)
+    return PackageLimits(
+        members=settings.members,
+        member_bytes=settings.member_size,
+        total_bytes=settings.total_size,
+        ratio=settings.ratio,
+        memory=settings.memory,
+        seconds=ceil(settings.processor_time.total_seconds()),
+    )

@@ -6,36 +6,37 @@ Law: this process never parses a drop. It knows of it what a worker tells, and s
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ingestd import unpack, worker
 from ingestd.confine import Limits
-from ingestd.core.model import Ints
+from ingestd.core.columns import TEXT
+from ingestd.core.model import Ints, Mode
 from ingestd.core.scan import Live
-from ingestd.core.validate import Note
+from ingestd.core.validate import Note, validate
 from ingestd.examine import Examined, NoPast, Past, Terms, examine
 from ingestd.snapshot import Place, Snapshot, open_snapshot
 from ingestd.stages import Stages
 from ingestd.unpack import Completeness, PackageLimits, Verdict, open_package
-from schemas import shapes
+from schemas import VERSIONS, load, shapes
 
-MEMORY, MEMORY_PER_BYTE = 1 << 30, 12
-"""Bytes of address space that a worker may take, and for each byte that the files declare. The libraries reserve some
-hundred MiB that they do not use, and the first load of a district takes about seven bytes for one."""
-SECONDS, SECONDS_PER_MIB = 60, 2
-"""Seconds of processor time that a worker may take, and for each MiB, of which a first load takes a tenth of one."""
+MEMORY_PER_BYTE = 12
+"""Bytes of address space that a worker may take for each byte that the files declare, beside what any worker may: the
+first load of a district takes about seven, and libraries reserve some hundred MiB that they do not use."""
+SECONDS_PER_MIB = 2
+"""Seconds of processor time that a worker may take for each MiB, beside what any may: a first load takes a tenth."""
 
 
 def prepare() -> None:
     """Have workers forked off this process; call it before it has threads, for then it costs milliseconds."""
     shapes()
-    worker.start()
+    worker.start(_warm_up)
 
 
 def be_nursery(descriptor: int) -> None:
     """Be the process from which workers are forked, started anew."""
-    shapes()
-    worker.be_nursery(descriptor)
+    worker.be_nursery(descriptor, _warm_up)
 
 
 def completeness(path: Path, limits: PackageLimits, stages: Stages) -> Completeness:
@@ -44,9 +45,10 @@ def completeness(path: Path, limits: PackageLimits, stages: Stages) -> Completen
     Raises:
         StoppingError, OSError, WorkerError, UnforeseenError: as `worker.run`.
     """
+    prepare()
     size = path.stat().st_size
     try:
-        return worker.run(_completeness, path.absolute(), limits, limits=_limits(size), stages=stages).value
+        return worker.run(_completeness, path.absolute(), limits, limits=_allowed(limits, size), stages=stages).value
     except unpack.PackageFault as fault:
         return Completeness(Verdict.BROKEN, fault.batch)
 
@@ -65,19 +67,29 @@ def read_package(path: Path, limits: PackageLimits, past: Snapshot | None, terms
         PackageFault: it is damaged, or its reader was stopped.
         StoppingError, OSError, WorkerError, UnforeseenError: as `worker.run`.
     """
+    prepare()
     path = path.absolute()
     with stages.measure("unpack"):
-        declared = worker.run(_declared, path, limits, limits=_limits(0), stages=stages).value
+        declared = worker.run(_declared, path, limits, limits=_allowed(limits, 0), stages=stages).value
     known = {name: past.live(name) for name in shapes()} if past else {}  # written anew here if need be: no worker can
     place = past.place if past else None
-    allowed = _limits(min(declared, limits.total_bytes))
+    allowed = _allowed(limits, min(declared, limits.total_bytes))
     examined = worker.run(_examined, path, limits, place, terms, limits=allowed, stages=stages).value
     settled = {name: replace(one, live=known.get(name, Live())) for name, one in examined.settled.items()}
     return replace(examined, settled=settled)
 
 
-def _limits(size: int) -> Limits:
-    return Limits(MEMORY + MEMORY_PER_BYTE * size, SECONDS + SECONDS_PER_MIB * size // (1 << 20))
+def _allowed(limits: PackageLimits, size: int) -> Limits:
+    return Limits(limits.memory + MEMORY_PER_BYTE * size, limits.seconds + SECONDS_PER_MIB * size // (1 << 20))
+
+
+def _warm_up() -> None:
+    """Do once what takes long the first time: schemas are compiled, and pandera looks for what it needs."""
+    worker.reserve()
+    tables = load(VERSIONS[-1])
+    orgs = pd.DataFrame({name: pd.Series([""], dtype=TEXT) for name in tables["orgs"].header})
+    validate(tables["orgs"], orgs, np.zeros(1, np.int64), np.zeros(1, np.uint64), mode=Mode.BULK, seed=0)
+    shapes()
 
 
 # In a worker --------------------------------------------------------------------------------------------------------

@@ -85,6 +85,7 @@ class Settling:
     new: Candidates
     standing: Mask
     told: list[Batch] = field(default_factory=list)
+    _made: Whole | None = None
 
     def judge(self, *, is_referred_to: bool) -> Mask:
         """Hold the new records against each other and against other tables.
@@ -187,9 +188,12 @@ class Settling:
         return suspects.rows
 
     def _whole(self) -> Whole:
+        """Return the table as it will be; made anew when the candidates are others than last time."""
+        if self._made is not None and self._made.new is self.new:
+            return self._made
         name, present = self.table.name, self.scanned.present(self.live)
         replaced = is_member(self.live.id, np.sort(self.new.id[self.new.valid]))
-        return Whole(
+        self._made = Whole(
             new=self.new,
             live=self.live,
             positions=np.flatnonzero(self._stays() & ~replaced),
@@ -199,12 +203,14 @@ class Settling:
             lines_of=lambda positions: self.scanned.lines_of(positions[present[positions]]),
             seed=self.seed,
         )
+        return self._made
 
     def _recalled(self, settled: Settled) -> Iterator[Batch]:
         """Yield what records carry that were not read again."""
-        at = np.flatnonzero(settled.standing & (settled.live.notes != 0))
+        names = self.past.notes(self.table.name)
+        told = sum(1 << bit for bit, (_, column) in enumerate(names) if column)  # marks are not
+        at = np.flatnonzero(settled.standing & (settled.live.notes & told != 0))
         if len(at):
-            names = self.past.notes(self.table.name)
             yield from recall(self.table, settled.live.notes[at], self.scanned.lines_of(at), names)
 
 

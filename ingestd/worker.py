@@ -4,6 +4,7 @@ Law: a reader that takes more than it may, or crashes, is a finding of the drop;
 fault of the world; and a fault of ours comes back without its words, for they may hold values.
 """
 
+import ctypes
 import errno
 import os
 import resource
@@ -18,11 +19,11 @@ from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack
 import pyarrow as pa
 
 from ingestd import wire
-from ingestd.confine import Confined, Limits, confine
+from ingestd.confine import Confined, Limits, confine, room
 from ingestd.core.findings import batch
 from ingestd.errors import IngestdError, StoppingError, UnforeseenError, WorkerError
 from ingestd.feedloop import describe
-from ingestd.nursery import Nursery, serve
+from ingestd.nursery import Nursery, Ready, serve
 from ingestd.stages import Stages
 from ingestd.zipends import PackageFault
 
@@ -35,9 +36,27 @@ PATIENCE = 20
 """How many times longer than its seconds of processor time a worker may take by the clock, on a busy machine."""
 THREADS = 4
 """Threads in which a worker computes at most: each of them takes up to 72 MiB of address space for itself."""
+TIGHT = 64 << 20
+"""Bytes of address space: a process that had less left cannot start a thread, say, and libraries have many words for
+what befalls them then. So whatever they raise is taken for a lack of memory."""
 _COMMAND = "import sys; sys.path[:] = sys.argv[2:]; from ingestd import reading; reading.be_nursery(int(sys.argv[1]))"
 """What a nursery that is started anew runs, with all imported that its workers need."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+
+
+def reserve() -> None:
+    """Bound Arrow's threads, have it reserve its first GiB of address space, and keep memory that is freed.
+
+    What is reserved by now counts as there already. Pieces of a stream that are given back to the kernel and wanted
+    again cost half of what inflating them does.
+    """
+    pa.set_cpu_count(min(THREADS, pa.cpu_count()))
+    pa.array([0])
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # the GNU C library's
+        libc.mallopt(_MMAP_THRESHOLD, 32 << 20)
+        libc.mallopt(_TRIM_THRESHOLD, 1 << 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +106,17 @@ def run(
     return Returned(answer.content, answer.peak, answer.confined)
 
 
-def start() -> None:
-    """Have workers forked off this process as it is now; call it before it has threads, for then it costs little."""
-    _present()
+def start(ready: Ready = reserve) -> None:
+    """Have workers forked off this process as it is now, unless they are already.
+
+    Call it before there are threads, for then it costs little. `ready` does once what every worker would have to do.
+    """
+    _present(ready)
 
 
-def be_nursery(descriptor: int) -> None:
+def be_nursery(descriptor: int, ready: Ready) -> None:
     """Be the process from which workers are forked, started anew."""
-    _prepare()
-    serve(descriptor, _work)
+    serve(descriptor, _work, ready)
 
 
 # This side ----------------------------------------------------------------------------------------------------------
@@ -133,7 +154,7 @@ class Answer:
 
 def _spawn() -> tuple[socket.socket, Nursery, int]:
     for _ in range(2):
-        nursery = _present()
+        nursery = _present(reserve)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -146,11 +167,11 @@ def _spawn() -> tuple[socket.socket, Nursery, int]:
     raise WorkerError("no process could be started to read the drop in")
 
 
-def _present() -> Nursery:
+def _present(ready: Ready) -> Nursery:
     global _nursery  # noqa: PLW0603
     with _lock:
         if _nursery is None:
-            _nursery = Nursery(_work, _COMMAND)
+            _nursery = Nursery(_work, ready, _COMMAND)
         return _nursery
 
 
@@ -251,7 +272,7 @@ class _Teller:
 def _work(channel: socket.socket) -> None:
     """Do what is asked for on the channel, and answer."""
     function, args, limits = wire.receive_request(channel)
-    _prepare()
+    reserve()
     confined = confine(limits)
     stages = Stages(show=_Teller(channel))
 
@@ -273,16 +294,9 @@ def _tell(error: Exception) -> tuple[Kind, object]:
     """Return what is told of an exception. Of a foreign one it is never the words."""
     if isinstance(error, IngestdError):
         return Kind.RAISED, error
-    no_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
-    if isinstance(error, MemoryError) or no_thread or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM) or room() < TIGHT:
         return Kind.MEMORY, None
     if isinstance(error, OSError) and error.errno is not None:
         return Kind.WORLD, error.errno
     about = describe(error)
     return Kind.FAULT, (about["error"], tuple(about["at"]))
-
-
-def _prepare() -> None:
-    """Bound the threads, and have Arrow reserve its first GiB of address space, so that it counts as there already."""
-    pa.set_cpu_count(min(THREADS, pa.cpu_count()))
-    pa.array([0])

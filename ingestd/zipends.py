@@ -39,12 +39,17 @@ _DIRECTORY_LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PackageLimits:
-    """How far a package may go (`[limits.package]`): members in all, bytes of one and of all, inflated by deflated."""
+    """How far a package may go (`[package]`): members in all, bytes of one and of all, inflated by deflated.
+
+    `memory` and `seconds` are what reading it may take beside what its size allows.
+    """
 
     members: int = 64
     member_bytes: int = 4 << 30
     total_bytes: int = 8 << 30
     ratio: int = 200
+    memory: int = 1 << 30
+    seconds: int = 60
 
 
 class PackageFault(IngestdError):  # noqa: N818 - a finding of the drop, not an error of the world

@@ -1,8 +1,10 @@
 """What workers are asked to do in tests: good work, and all kinds of bad. Importable by its name in any process."""
 
 import ctypes
+import mmap
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -72,11 +74,9 @@ def give_code(_stages: Stages) -> object:
 
 def describe_itself(_stages: Stages) -> dict[str, object]:
     """Return what this process has open, and which signals it is deaf to."""
-    targets = {int(path.name): str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
-    kinds = {number: target.partition(":")[0] for number, target in targets.items()}
+    targets = {str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
     return {
-        "streams": sorted({targets[number] for number in range(3)}),
-        "open": sorted(kind for number, kind in kinds.items() if number > 2 and kind not in {"pipe", "anon_inode"}),
+        "open": sorted(target.partition(":")[0] for target in targets),
         "ignores signals": [
             signal.getsignal(one) is signal.SIG_IGN for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         ],
@@ -101,6 +101,15 @@ def take_memory(_stages: Stages, size: int) -> int:
 def take_arrow_memory(_stages: Stages, size: int) -> int:
     """Take memory as Arrow does."""
     return int(pa.allocate_buffer(size).size)
+
+
+def crowd(_stages: Stages, size: int) -> None:
+    """Start more threads than there is room for, with most of it taken."""
+    held = mmap.mmap(-1, size)
+    threads = [threading.Thread(target=time.sleep, args=(60,), daemon=True) for _ in range(500)]
+    for thread in threads:
+        thread.start()
+    held.close()
 
 
 def answer_too_much(_stages: Stages) -> bytes:

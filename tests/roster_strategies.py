@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from binding import BINDING, FILES, BindingColumn, BindingFile
-from hypothesis import HealthCheck, settings
+from examples import examples
+from hypothesis import settings
 from hypothesis import strategies as st
 from rosters import (
     LEFT_BLANK,
@@ -42,9 +43,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, 
 
 
 def law(share: int) -> settings:
-    """Return the settings of a law that is tried with one of `share` examples of the profile."""
-    examples = max(1, settings().max_examples // share)
-    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    """Return the settings of a law that is tried with one of `share` of the usual examples."""
+    return examples(100 // share)
 
 
 @dataclass(frozen=True, slots=True)

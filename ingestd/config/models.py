@@ -207,12 +207,16 @@ class Limits(Settings):
 
 
 class PackageLimits(Settings):
-    """`[package]`: what a zip may unpack to."""
+    """`[package]`: what a zip may unpack to, and what reading it may take."""
 
     members: Count = Field(64, ge=1, description="how many files a zip may hold")
     member_size: Size = Field(4 << 30, description="how large one file may be, unpacked")
     total_size: Size = Field(8 << 30, description="how large all files may be, unpacked")
     ratio: Count = Field(200, ge=1, description="how many times its packed size a file may unpack to")
+    memory: Size = Field(1 << 30, description="how much memory reading may take, beside 12 bytes for each unpacked one")
+    processor_time: PositiveDuration = Field(
+        timedelta(seconds=60), description="how long reading may compute, beside 2 seconds for each MiB unpacked"
+    )
 
 
 class Schedule(Settings):

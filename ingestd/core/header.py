@@ -91,10 +91,14 @@ def _with_aliases(table: Table, bare: Sequence[str], found: Sequence[Column | No
 
 @cache
 def _aliases(table: str) -> Mapping[str, str]:
-    """Return the names, case folded, that a table's columns have elsewhere, and what they are kept under."""
-    versions = [load(version)[table] for version in VERSIONS if table in load(version)]
-    elsewhere = {name: one.name for found in versions for one in found.columns for name in (one.header, one.name)}
-    return {given.casefold(): kept for given, kept in {**elsewhere, **_MISSPELT}.items()}
+    """Return the names, case folded, that columns have elsewhere, and what they are kept under.
+
+    What another table calls a column counts too (`grade`, which users had not in 1.0), but for the ids of records.
+    """
+    every = [(name, one) for version in VERSIONS for name, found in load(version).items() for one in found.columns]
+    others = {one.header: one.name for _, one in every if one.name not in {one.header, "sourcedId"}}
+    own = {given: one.name for name, one in every if name == table for given in (one.header, one.name)}
+    return {given.casefold(): kept for given, kept in {**others, **_MISSPELT, **own}.items()}
 
 
 def _tell(code: str, table: Table, column: str | None = None, **words: Any) -> Batch:

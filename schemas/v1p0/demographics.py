@@ -1,23 +1,14 @@
 """demographics.csv of 1.0."""
 
-from schemas.fields import boolean, date, guid, one_of, text
-from schemas.v1p0.record import Record
+from schemas.fields import date, guid, one_of
+from schemas.v1p0.record import STATES
+from schemas.v1p1 import demographics
 
 
-class Demographics(Record):
-    """A user's demographics, by the user's own id."""
+class Demographics(demographics.Demographics):
+    """As in 1.1, but by the user's own id, and with another spelling of the sexes."""
 
     sourcedId: str = guid(references="users", header="userSourcedId")
+    status: str = one_of(*STATES)
     birthDate: str = date(header="birthdate")
     sex: str = one_of("Male", "Female")
-    americanIndianOrAlaskaNative: str = boolean()
-    asian: str = boolean()
-    blackOrAfricanAmerican: str = boolean()
-    nativeHawaiianOrOtherPacificIslander: str = boolean()
-    white: str = boolean()
-    demographicRaceTwoOrMoreRaces: str = boolean()
-    hispanicOrLatinoEthnicity: str = boolean()
-    countryOfBirthCode: str = text()
-    stateOfBirthAbbreviation: str = text()
-    cityOfBirth: str = text()
-    publicSchoolResidenceStatus: str = text()

@@ -138,7 +138,9 @@ def failures_of(table: Table, frame: pd.DataFrame) -> set[tuple[str, str, int]]:
         for one in column.conditions
     ]
     assert found == {
-        (name, one.code, frame.index[row]) for name, one, holds in asked for row in np.flatnonzero(~np.asarray(holds))
+        (name, one.code, index)
+        for name, one, holds in asked
+        for index in frame.index[np.flatnonzero(~np.asarray(holds))].tolist()
     }
     return found
 

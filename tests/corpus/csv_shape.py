@@ -39,12 +39,13 @@ COLUMNS = HEADER.decode().split(",")
 LATER_2 = canary("later", 2).encode()
 
 
-def held(name: str, users: bytes, code: str, *, count: int = 1, word: str = canary("later", 2)) -> Case:
+def held(name: str, users: bytes, code: str, *, count: int = 1, word: str = canary("later", 2), feed: str = "") -> Case:
     """Return a case in which U2, and nobody else who is known, is held back; in its twin U2's family name is `word`."""
     twin = with_cells("U2", familyName=word)
     return Case(
         name=name, bad=drop(users=users), twin=drop(users=file_of(twin)), verdict=Verdict.PARTLY, code=code,
         file="users.csv", line=3, held_back=count, after=without_news_of("U2"), twin_after=twin,
+        feed=feed,
     )  # fmt: skip
 
 
@@ -159,7 +160,8 @@ SHAPES: Sequence[Case] = [
          word=f'"{LATER_2.decode()}"'),
     held("a line break in a value", broken(1), "line-break-in-field", word=f"{LATER_2.decode()} x"),
     held("five line breaks in a value", broken(5), "line-break-in-field", word=f"{LATER_2.decode()}, x"),
-    held("six line breaks in a value", broken(6), "misplaced-quote", count=7),
+    held("six line breaks in a value", broken(6), "misplaced-quote", count=7,
+         feed='[limits]\nmax_held_back = "50%"\n'),
     held("a lone carriage return in a value", replaced(LATER_2, b"\r" + LATER_2), "control-character"),
     held("an escape sequence in a value", replaced(LATER_2, b"\x1b[2J" + LATER_2), "control-character",
          word=f"[2J{LATER_2.decode()}"),

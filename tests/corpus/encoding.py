@@ -165,6 +165,6 @@ CASES: Sequence[Case] = [
     kept("noncharacter", "\ufffe"),
     kept("line separator of Unicode", "A\u2028B"),
     kept("zero-width joiner", "A\u200dB"),
-    ids("zero-width space and no-break space in ids", "U1\u200b", "U2\u00a0"),
+    ids("characters in ids that nobody sees", "U1\u200b", "U2\u2060"),
     ids("composed and decomposed ids", *(unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))),
 ]  # fmt: skip

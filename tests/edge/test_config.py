@@ -89,6 +89,8 @@ def test_default_limits(tmp_path: Path) -> None:
         "member_size": 4 << 30,
         "total_size": 8 << 30,
         "ratio": 200,
+        "memory": 1 << 30,
+        "processor_time": timedelta(seconds=60),
     }
 
 

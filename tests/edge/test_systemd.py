@@ -126,6 +126,22 @@ def test_the_unit_is_closed(unit: Path) -> None:
     assert ran.returncode == 0, ran.stdout[-200:]
 
 
+def calls_of(group: str) -> set[str]:
+    """Return the system calls of one of systemd's groups, and of the groups in it."""
+    lines = analyze("syscall-filter", group).stdout.splitlines()[1:]
+    words = {line.strip() for line in lines if line.strip() and not line.strip().startswith("#")}
+    inner = [calls_of(word) for word in words if word.startswith("@")]
+    return {word for word in words if not word.startswith("@")}.union(*inner)
+
+
+def test_the_unit_lets_the_reader_of_drops_be_confined() -> None:
+    """Its filter has the calls that set limits (setrlimit(2) is prlimit64 to the kernel) and filters, and that fork."""
+    lines = (UNITS / "ingestd.service").read_text(encoding="utf-8").splitlines()
+    assert {"SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @resources"} <= set(lines)
+    allowed = calls_of("@system-service") - calls_of("@privileged") - calls_of("@resources")
+    assert {"prlimit64", "prctl", "clone", "sendmsg", "recvmsg", "socketpair", "wait4"} <= allowed
+
+
 def test_the_unit_runs_the_daemon_as_documented() -> None:
     """Program, configuration and command are those of the documentation; systemd waits for READY and WATCHDOG."""
     lines = (UNITS / "ingestd.service").read_text(encoding="utf-8").splitlines()

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from zipcases import BIG, CASES, MANIFEST, NESTED, ORGS, PLAIN, USERS, Odd, one
 from zipcraft import Part, craft, streamed
@@ -104,7 +105,7 @@ def is_harmless(spot: Path, raw: bytes, *originals: bytes) -> bool:
     return now in [contents(lay(spot, original)) for original in originals]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(good, st.data())
 def test_cut_zip_is_waited_for(spot: Path, name: str, data: st.DataObject) -> None:
     """A zip cut at any byte is incomplete: never whole, and never beyond hope."""
@@ -112,7 +113,7 @@ def test_cut_zip_is_waited_for(spot: Path, name: str, data: st.DataObject) -> No
     assert completeness(lay(spot, raw), LIMITS).verdict is Verdict.INCOMPLETE
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(good, st.data())
 def test_flipped_byte_never_changes_a_complete_zip(spot: Path, name: str, data: st.DataObject) -> None:
     """A zip with another byte anywhere is not complete, or reads as before."""
@@ -121,7 +122,7 @@ def test_flipped_byte_never_changes_a_complete_zip(spot: Path, name: str, data: 
     assert is_harmless(spot, bytes(raw), GOOD[name])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(good, st.data())
 def test_hole_never_changes_a_complete_zip(spot: Path, name: str, data: st.DataObject) -> None:
     """A zip with zeros in place of any span is not complete, or reads as before."""
@@ -135,7 +136,7 @@ def test_hole_never_changes_a_complete_zip(spot: Path, name: str, data: st.DataO
 LONG = craft([MANIFEST, *(Part(name=b"%s.csv" % name, data=BIG[:60_000]) for name in (b"users", b"orgs", b"classes"))])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(0, (len(LONG) - 1) // 512), st.integers(1, 20))
 def test_zip_with_missing_sectors_is_waited_for(spot: Path, first: int, count: int) -> None:
     """A zip of which whole sectors have not come, wherever they lie, is incomplete and not beyond hope."""
@@ -144,7 +145,7 @@ def test_zip_with_missing_sectors_is_waited_for(spot: Path, first: int, count: i
     assert completeness(lay(spot, raw), LIMITS).verdict is Verdict.INCOMPLETE
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(1, 5600))
 def test_zip_half_written_over_the_last_one_is_waited_for(spot: Path, cut: int) -> None:
     """Tonight's zip on its way over last night's, of the same software, is incomplete or one of the two."""
@@ -155,7 +156,7 @@ def test_zip_half_written_over_the_last_one_is_waited_for(spot: Path, cut: int) 
     assert is_harmless(spot, raw, tonight, before)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(good, good, st.data())
 def test_hybrid_of_two_zips_is_one_of_them_or_none(spot: Path, new: str, old: str, data: st.DataObject) -> None:
     """A zip half written over another is complete only if it reads as one of the two."""
@@ -163,7 +164,7 @@ def test_hybrid_of_two_zips_is_one_of_them_or_none(spot: Path, new: str, old: st
     assert is_harmless(spot, GOOD[new][:cut] + GOOD[old][cut:], GOOD[new], GOOD[old])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(good, st.data())
 def test_upload_resumed_at_the_wrong_place_never_passes(spot: Path, name: str, data: st.DataObject) -> None:
     """A zip with a span doubled or left out is not complete, or reads as before."""
@@ -172,7 +173,7 @@ def test_upload_resumed_at_the_wrong_place_never_passes(spot: Path, name: str, d
     assert is_harmless(spot, raw[:stop] + raw[resume:], raw)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.binary(max_size=400), st.booleans())
 def test_any_bytes_have_a_verdict(spot: Path, raw: bytes, is_zip: bool) -> None:
     """Whatever lies in an inbox gets a verdict, and not a traceback."""

@@ -165,6 +165,11 @@ def test_too_much_memory_is_a_finding(deed: Callable[..., int], size: int) -> No
     assert "it took more memory than the 1024 MiB allowed" in refusal_of(deed, size)
 
 
+def test_what_else_a_lack_of_memory_leads_to_is_the_same_finding() -> None:
+    """A thread that cannot be started, say: libraries have many words for it."""
+    assert "it took more memory than the 1024 MiB allowed" in refusal_of(deeds.crowd, 1000 << 20)
+
+
 def test_too_much_memory_for_the_answer_is_a_finding() -> None:
     """The value was there, and there was no room to send it."""
     found = refusal_of(deeds.answer_too_much, limits=Limits(300 << 20, 20))
@@ -254,8 +259,7 @@ def test_it_has_nothing_open_but_its_channel(tmp_path: Path) -> None:
         worker.start()
     found = value_of(deeds.describe_itself)
     assert found == {
-        "open": ["socket"],
-        "streams": ["/dev/null"],
+        "open": ["/dev/null", "socket"],
         "ignores signals": [True] * 3,
     }
 
@@ -275,6 +279,16 @@ def test_a_lock_that_was_held_meanwhile_is_let_go(tmp_path: Path) -> None:
         assert value_of(deeds.give, 1) == 1
     with (tmp_path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_pipe_that_was_open_meanwhile_is_let_go() -> None:
+    """Who reads from it hears its end when this process closes it."""
+    end_nursery()
+    reader, writer = os.pipe()
+    assert value_of(deeds.give, 1) == 1
+    os.close(writer)
+    with open(reader, "rb") as pipe:  # noqa: PTH123 -- a descriptor, not a path
+        assert pipe.read() == b""
 
 
 # How it ends --------------------------------------------------------------------------------------------------------

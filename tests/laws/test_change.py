@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from roster_world import SEED, TABLES, World, frame, org, user
 
@@ -25,7 +26,7 @@ from ingestd.sinks.memory import MemorySink
 
 NONE: Hashes = np.zeros(0, np.uint64)
 Records = list[dict[str, str]]
-WITH_FILES = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+WITH_FILES = examples(20)
 
 # Diff -------------------------------------------------------------------------------------------------------------
 
@@ -187,7 +188,7 @@ def frames_of(orgs: Records, users: Records) -> dict[str, pd.DataFrame]:
     return {"orgs": table_of(orgs, "orgs"), "users": table_of(users, "users")}
 
 
-@settings(deadline=None)
+@examples(100)
 @given(schools, people, schools, people, st.randoms(use_true_random=False))
 def test_a_plan_is_ordered_and_does_not_depend_on_the_order_of_rows(
     orgs: Records, users: Records, orgs2: Records, users2: Records, chance: Any

@@ -1,12 +1,11 @@
 """Any order of good drops, bad drops, faults, consents and restarts ends where a dictionary says it should.
 
 The model is a dictionary of users by id: what was last accepted. The machine does something, the model says what must
-come of it; after each step the sink, the owned records and the snapshot are the model. INGESTD_EXAMPLES says how many
-orders are tried.
+come of it; after each step the sink, the owned records and the snapshot are the model. `make fuzz` tries many more
+orders than the normal suite.
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from builders import Place, bad_line, place, roster, user, zip_of
+from examples import TIMES
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -250,7 +250,7 @@ def named(users: Users) -> dict[str, str]:
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=int(os.environ.get("INGESTD_EXAMPLES", "12")),
+    max_examples=12 * TIMES,
     stateful_step_count=14,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -8,7 +8,8 @@ from random import Random
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from reading_files import ORGS, SEED, frame_of, in_pieces, live_of, scan_bytes
 
@@ -24,8 +25,7 @@ from ingestd.core.scan import BLANK, Live, scan
 from ingestd.core.validate import content_of, validate
 from ingestd.core.ways import Ways
 
-law = settings(deadline=None, max_examples=100)
-slow_law = settings(deadline=None, max_examples=30)
+law, slow_law = examples(100), examples(30)
 
 HEADER = b",".join(name.encode() for name in ORGS.header)
 WIDTH = len(ORGS.header)

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, assume, example, given, settings
+from examples import examples
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from roster_world import TABLES, Row, World, arrays_of, changed, deleted, enrollment, org, user
 
 from ingestd.arrays import DATA, INDEX
 from ingestd.core.model import Mode
 
-WITH_FILES = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+WITH_FILES = examples(20)
 Records = list[dict[str, str]]
 sourced_ids = st.sampled_from([f"U{i}" for i in range(1, 9)])
 

@@ -99,7 +99,7 @@ def messy_frames(draw: st.DrawFn, of: st.SearchStrategy[BindingFile] = files) ->
 @law(10)
 @given(messy_drops(), ways)
 def test_records_are_conserved(drop: Drop, way: Ways) -> None:
-    """Every record that came is valid or held back, in every file; held back is what an error names, and nothing else."""
+    """Every record that came is valid or held back, in every file; held back is what an error names, no other."""
     examined = look(drop, way)
     for name, one in examined.settled.items():
         assert one.count.rows == len(drop.records[name]) == one.count.valid + one.count.held_back
@@ -297,7 +297,7 @@ of_roster = st.sampled_from([BINDING[version][name] for version in ("1.1", "1.2"
 @law(20)
 @given(whole_drops(of_roster), st.data())
 def test_a_delta_does_what_a_bulk_file_of_its_outcome_does(drop: Drop, data: st.DataObject) -> None:
-    """After a delta with new, changed and deleted records a feed knows what it would after a bulk set of all that stays."""
+    """After a delta of new, changed and deleted records a feed knows what a bulk set of all that stays would tell."""
     file = drop.file
     after = data.draw(whole_drops(st.just(file)))
     known = {row["sourcedId"]: row for row in drop.records[file.name]}
@@ -327,7 +327,7 @@ def after_days(file: BindingFile, *days: Mapping[str, bytes]) -> dict[str, dict[
 @law(20)
 @given(whole_drops(of_roster))
 def test_a_delta_of_what_is_known_changes_nothing(drop: Drop) -> None:
-    """Neither does one that is empty, which is a manifest alone; and nothing is said of the one, one thing of the other."""
+    """Neither does one that is empty, a manifest alone; nothing is said of the one, and one thing of the other."""
     with TemporaryDirectory() as folder:
         world = World(Path(folder))
         world.commit(world.hold_against(packed(files_of(drop.version, drop.records))))

@@ -57,7 +57,7 @@ ENTRIES = {
         cause="Drops are read in a process that may use so much memory and time and no more. This one used it up or "
         "crashed: its files are far larger, or far odder, than those of other nights.",
         remedy="Look for what is odd in the files and send the drop again. If it is stopped once more, ask the "
-        "operator, who can see in the log what it ran out of, and can give it more.",
+        "operator, who can give reading more memory or time in [package].",
         source="ingestd",
     ),
     "enclosing-folder": Entry(
