@@ -65,7 +65,7 @@ def reserve() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Returned(Generic[_Value]):
-    """What a function returned, the most memory that its process had, in bytes, and how that was confined."""
+    """What a function returned, the most memory that it took, in bytes, and how that was confined."""
 
     value: _Value
     peak: int
@@ -146,7 +146,7 @@ class Kind(StrEnum):
 class Answer:
     """The last that a worker sends: what came of the function, and what it took.
 
-    `seconds` are those of each stage, `peak` is the most memory that the process had, in bytes.
+    `seconds` are those of each stage, `peak` is the most memory that it took, in bytes.
     """
 
     kind: Kind
@@ -288,14 +288,14 @@ def _work(channel: socket.socket) -> None:
 
 
 def _answer(channel: socket.socket) -> None:
+    rest = _resident()
     function, args, limits = wire.receive_request(channel)
     reserve()
     confined = confine(limits)
     stages = Stages(show=_Teller(channel))
 
     def answer(kind: Kind, content: object) -> list[wire.Part]:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return wire.encode(Answer(kind, content, stages.seconds, peak, confined))
+        return wire.encode(Answer(kind, content, stages.seconds, _resident() - rest, confined))
 
     told: tuple[Kind, object] | None = None
     try:
@@ -305,6 +305,11 @@ def _answer(channel: socket.socket) -> None:
     if told is not None:  # only here is free what the exception held, be it all the memory there was
         parts = answer(*told)
     wire.send(channel, parts)
+
+
+def _resident() -> int:
+    """Return the most memory that this process had so far, in bytes; at first it is that of whom it was forked from."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _tell(error: Exception) -> tuple[Kind, object]:

@@ -29,8 +29,8 @@ from ingestd.cli import main
 from ingestd.config import load as load_config
 from ingestd.feed import Feed
 from ingestd.rulebook import load_rules
-from ingestd.runs import utc_now
-from ingestd.stages import Show
+from ingestd.runs import Stop, utc_now
+from ingestd.stages import Show, Stages
 from ingestd.store import Store
 from schemas import load, shapes
 
@@ -237,10 +237,18 @@ class Place:
         """Return a feed's store."""
         return self.state / "feeds" / f"{feed}.db"
 
-    def feed(self, name: str = FEED, *, clock: Callable[[], datetime] = utc_now, show: Show | None = None) -> Feed:
+    def feed(
+        self,
+        name: str = FEED,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        show: Show | None = None,
+        stages: Callable[[Show, Stop], Stages] = Stages,
+    ) -> Feed:
         """Open a feed in this process; the caller closes it."""
         config = load_config(self.config)
-        return Feed(config.feeds[name], load_rules(config.feeds[name].rules), config.state_dir, show=show, clock=clock)
+        rules = load_rules(config.feeds[name].rules)
+        return Feed(config.feeds[name], rules, config.state_dir, show=show, clock=clock, stages=stages)
 
     def copy_to(self, folder: Path) -> "Place":
         """Return a copy of the whole place."""

@@ -11,7 +11,6 @@ import itertools
 import json
 import logging
 import re
-import resource
 import sys
 import threading
 import time
@@ -31,7 +30,8 @@ from ingestd import log
 from ingestd.core.model import Batch
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken
-from ingestd.stages import never
+from ingestd.runs import Stop
+from ingestd.stages import Show, Stages, never
 from ingestd.store import Store
 from schemas import shapes
 
@@ -167,7 +167,7 @@ def _take(where: Place, content: bytes, was: Any) -> Outcome:
     """Put a drop into the inbox, have the feed take it from there, and look at what came of it."""
     where.drop(content)
     with logging_to(io.StringIO()) as stream, _peak() as peak:
-        waiting, seconds, document, snapshot = _run(where)
+        waiting, seconds, document, snapshot, workers = _run(where)
     assert "run.received" in stream.getvalue(), "the log is the one that is looked at"
     assert not list(where.inbox().iterdir())
     receipt = (where.state / "results" / FEED / "roster.zip.report.txt").read_text()
@@ -182,17 +182,24 @@ def _take(where: Place, content: bytes, was: Any) -> Outcome:
         log=stream.getvalue(),
         told=json.dumps(document) + receipt,
         seconds=seconds,
-        peak=peak(),
+        peak=max(peak(), workers),
     )
 
 
-def _run(where: Place) -> tuple[Batch | None, float, Mapping[str, Any], Mapping[str, Mapping[str, Row]]]:
+def _run(where: Place) -> tuple[Batch | None, float, Mapping[str, Any], Mapping[str, Mapping[str, Row]], int]:
     """Take the drop that lies in the inbox, once more if it waits, as when it has long lain there.
 
-    Return why it waits, the seconds that the first look took, the run's document and the snapshot.
+    Return why it waits, the seconds that the first look took, the run's document, the snapshot, and the most memory
+    that a worker took.
     """
     shift = timedelta()
-    feed = where.feed(clock=lambda: datetime.now(UTC) + shift)
+    made: list[Stages] = []
+
+    def stages(show: Show, stop: Stop) -> Stages:
+        made.append(Stages(show, stop))
+        return made[-1]
+
+    feed = where.feed(clock=lambda: datetime.now(UTC) + shift, stages=stages)
     try:
         begun = time.monotonic()
         waits = _offer(feed) is Taken.WAIT
@@ -204,7 +211,8 @@ def _run(where: Place) -> tuple[Batch | None, float, Mapping[str, Any], Mapping[
             _offer(feed)
         waiting = feed.waiting[0][1] if waits else None
         document = feed.finished[-1].document
-        return waiting, seconds, document, _live_in(feed.store) if document["state"] == "applied" else {}
+        snapshot = _live_in(feed.store) if document["state"] == "applied" else {}
+        return waiting, seconds, document, snapshot, max((one.peak for one in made), default=0)
     finally:
         feed.close()
 
@@ -272,16 +280,21 @@ def logging_to(stream: io.StringIO) -> Iterator[io.StringIO]:
 
 @contextmanager
 def _peak() -> Iterator[Callable[[], int]]:
-    """Give a function that returns the most memory in bytes that this process, or a child of it, held meanwhile.
+    """Give a function that returns the most memory in bytes that this process took meanwhile, beside what it had.
 
-    The kernel's mark of this process is set back first (proc(5), clear_refs); that of children cannot be.
+    The kernel's mark is set back first (proc(5), clear_refs). In a long suite this process has much already.
     """
     Path("/proc/self/clear_refs").write_text("5")
+    had = _memory("VmRSS")
     peaks: list[int] = []
     try:
         yield lambda: max(peaks)
     finally:
-        status = Path("/proc/self/status").read_text()
-        own = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert own, "the kernel tells the peak"
-        peaks += [int(own[1]) << 10, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10]
+        peaks.append(_memory("VmHWM") - had)
+
+
+def _memory(mark: str) -> int:
+    """Return what the kernel says of this process's memory, in bytes."""
+    found = re.search(rf"{mark}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found, "the kernel tells it"
+    return int(found[1]) << 10
