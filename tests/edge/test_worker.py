@@ -121,10 +121,10 @@ def test_an_array_comes_home_ready_to_use() -> None:
 
 
 def test_how_it_was_confined_comes_home() -> None:
-    """And the most memory that it had: that of a Python with its libraries, at least."""
+    """And the most memory that it took, which is little for a number: not that of whom it was forked from."""
     found = worker.run(deeds.give, 1, limits=LIMITS, stages=Stages())
     assert found.confined.is_limited
-    assert found.peak > 20e6
+    assert 0 <= found.peak < 100e6
 
 
 def test_progress_is_told_and_seconds_are_taken_over() -> None:
