@@ -115,8 +115,8 @@ class Scene:
     def take_traced(self, *options: str) -> None:
         """Have everything taken by a process of its own under strace with these options."""
         log = self.where.folder / "traced.log"
-        begun = time.monotonic()
-        code = self.server().trace(log, ["-o", "/dev/null", *options], "--config", self.where.config, "once")
+        server, begun = self.server(), time.monotonic()
+        code = server.trace(log, ["-o", "/dev/null", *options], "--config", self.where.config, "once")
         self.longest = max(self.longest, time.monotonic() - begun)
         self.heard.write(log.read_text())
         self.words.add(f"once-exit-{code}")
