@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint types docs fuzz bench bench-validation lock clean
+.PHONY: help venv demo test test-corpus test-others lint types docs fuzz bench bench-validation lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -20,8 +20,19 @@ venv: $(READY) ## make .venv with everything in it, ingestd too
 demo: $(READY) ## show the whole of it on a synthetic district
 	$(BIN)/ingestd demo $(ARGS)
 
+# The corpus of bad drops takes about as long as all the rest: without ARGS the two go side by side.
 test: lint types ## lint, types, docs and all tests: what CI runs
+ifeq ($(ARGS),)
+	$(MAKE) --jobs=2 --keep-going test-corpus test-others
+else
 	$(BIN)/pytest $(ARGS)
+endif
+
+test-corpus: $(READY)
+	$(BIN)/pytest --quiet tests/corpus
+
+test-others: $(READY)
+	$(BIN)/pytest --ignore=tests/corpus
 
 fuzz: $(READY) ## all laws with twenty times as many examples
 	INGESTD_FUZZ=20 $(BIN)/pytest tests/laws tests/core tests/edge/test_unpack.py $(ARGS)
