@@ -83,6 +83,15 @@ def ids(name: str, *spoilt_ids: str) -> Case:
     )  # fmt: skip
 
 
+def blank_behind_an_id() -> Case:
+    """Return a case of an id with a no-break space behind it, which is a blank like any other."""
+    content = replaced(b"\r\nU2,", "\r\nU2\u00a0,".encode())
+    return Case(
+        name="no-break space behind an id", bad=drop(users=content), verdict=Verdict.ACCEPTED,
+        code="surrounding-blanks", file="users.csv", line=3,
+    )  # fmt: skip
+
+
 def cut_at_the_end() -> Case:
     """Return a case of a file whose last character is cut, and no line end follows."""
     content = file_of(with_cells("U30", password="é")).removesuffix(b"\r\n")
@@ -166,5 +175,7 @@ CASES: Sequence[Case] = [
     kept("line separator of Unicode", "A\u2028B"),
     kept("zero-width joiner", "A\u200dB"),
     ids("characters in ids that nobody sees", "U1\u200b", "U2\u2060"),
+    ids("no-break space in an id", "U\u00a01"),
+    blank_behind_an_id(),
     ids("composed and decomposed ids", *(unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))),
 ]  # fmt: skip
