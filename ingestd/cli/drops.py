@@ -24,18 +24,31 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.argument("zips", nargs=-1, required=True, type=EXISTING, metavar="ZIP...")
 @click.option("--oneroster", type=click.Choice(VERSIONS), help="Read as this version, whatever the manifest says.")
 @click.option("--strict", is_flag=True, help="Repair nothing: all that is switchable is an error.")
-@click.option("--encoding", type=click.Choice(list(Encoding)), help="What files are in that are not UTF-8.")
+@click.option("--encoding", type=click.Choice([*map(str, Encoding)]), help="What lines are in that are not UTF-8.")
 @click.option(
-    "--date-form", type=click.Choice(list(DateForm)), help="How dates are written that could be read otherwise."
+    "--date-form", type=click.Choice([*map(str, DateForm)]), help="How dates are written that could be read otherwise."
 )
 @click.option("--country", metavar="XX", help="Where telephone numbers are dialled; else they are not checked.")
 @json_option
-def check(zips: tuple[Path, ...], oneroster: str | None, as_json: bool, country: str | None, **ways: Any) -> None:
+def check(
+    zips: tuple[Path, ...],
+    oneroster: str | None,
+    strict: bool,
+    encoding: str | None,
+    date_form: str | None,
+    country: str | None,
+    as_json: bool,
+) -> None:
     """Check zips, or folders of CSVs; no configuration is needed."""
     from ingestd.checking import check_package
     from ingestd.cli import screen
 
-    custom = Ways(country=_country(country), **ways)
+    custom = Ways(
+        strict=strict,
+        encoding=Encoding(encoding) if encoding else None,
+        date_form=DateForm(date_form) if date_form else None,
+        country=_country(country),
+    )
     with screen.progress(enabled=not as_json) as show:
         found = [check_package(path, oneroster=oneroster, ways=custom, show=show) for path in zips]
     if as_json:

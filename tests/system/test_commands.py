@@ -163,6 +163,17 @@ def test_check_strict_makes_errors_of_repairs(tmp_path: Path) -> None:
     assert invoke(None, "check", zip_path, "--strict").code == 1
 
 
+def test_check_is_told_how_a_sender_writes(tmp_path: Path) -> None:
+    """In the words that a feed's settings have: lines in cp1252 and dates the month of which comes first."""
+    term = DAY_1["academicSessions"][0]["sourcedId"]
+    sent = changed(DAY_1, "academicSessions", term, startDate="8/20/2025")
+    zip_path = tmp_path / "ways.zip"
+    zip_path.write_bytes(zip_of(sent))
+    assert invoke(None, "check", zip_path).code == 1
+    done = invoke(None, "check", zip_path, "--date-form", "M/D/YYYY", "--encoding", "cp1252", "--json")
+    assert (done.code, [one["code"] for one in done.json["findings"]]) == (0, ["date-form"])
+
+
 def test_check_for_people_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     """A finding has its place, what is wrong and what to do, within 80 columns."""
     zip_path = tmp_path / "bad.zip"
