@@ -235,7 +235,7 @@ class Repairs(Settings):
     """`[repairs]`."""
 
     strict: Strict = Field(False, description="make errors of all that is switchable, or of these finding codes")
-    encoding: Encoding | None = Field(None, description="what files are in that are not UTF-8")
+    encoding: Encoding | None = Field(None, description="what lines are in that are not UTF-8")
     date_form: DateForm | None = Field(None, description="how dates are written that could be read in two ways")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ingestd.core.records import LINE_LIMIT
+
 
 class Encoding(StrEnum):
     """What a file may be in that is not UTF-8."""
@@ -17,6 +19,9 @@ class Encoding(StrEnum):
 
 _CODECS = {Encoding.SHIFT_JIS: "cp932"}
 """What Windows calls Shift-JIS has the characters beside those of the standard that Japanese names need."""
+_SURELY_UTF_8 = {Encoding.SHIFT_JIS: "\u0800"}
+"""The least character by which a line is known to be UTF-8, where lesser ones may be something else: two bytes of UTF-8
+are two narrow kana in Shift-JIS. In the others they are a letter with a sign behind it, as no name has."""
 
 
 class DateForm(StrEnum):
@@ -55,11 +60,34 @@ def is_utf_8(chunks: Iterable[bytes]) -> bool:
 
 
 def to_utf_8(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
-    """Yield a stream of another encoding as UTF-8; bytes that mean nothing in it stay, for the gate to find."""
-    decoder = getincrementaldecoder(_CODECS.get(encoding, str(encoding)))("surrogateescape")
+    """Yield as UTF-8 a stream of which not all is; bytes that mean nothing in the encoding stay, for the gate to find.
+
+    Lines that are UTF-8 stay as they are: exports put together are not of one encoding.
+    """
+    for lines in _whole_lines(chunks):
+        yield lines if lines.isascii() else b"".join(_line_to_utf_8(one, encoding) for one in lines.splitlines(True))
+
+
+def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a stream in pieces that end where lines do; a line that no reader takes is cut."""
+    rest = b""
     for chunk in chunks:
-        yield decoder.decode(chunk).encode("utf-8", "surrogateescape")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+        rest += chunk
+        end = rest.rfind(b"\n") + 1
+        if len(rest) - end > LINE_LIMIT:
+            end = len(rest)
+        yield rest[:end]
+        rest = rest[end:]
+    yield rest
+
+
+def _line_to_utf_8(line: bytes, encoding: Encoding) -> bytes:
+    try:
+        if max(line.decode()) >= _SURELY_UTF_8.get(encoding, ""):
+            return line
+    except UnicodeDecodeError:
+        pass
+    return line.decode(_CODECS.get(encoding, str(encoding)), "surrogateescape").encode("utf-8", "surrogateescape")
 
 
 # Dates --------------------------------------------------------------------------------------------------------------

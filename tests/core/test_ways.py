@@ -8,6 +8,7 @@ from reading_files import frame_of, validate_rows
 
 from ingestd.core.model import Mode, Severity
 from ingestd.core.phones import impossible
+from ingestd.core.records import LINE_LIMIT
 from ingestd.core.repair import repair
 from ingestd.core.ways import DateForm, Encoding, Ways, is_utf_8, read_date, to_utf_8
 from schemas import load
@@ -46,6 +47,33 @@ def test_utf_8_is_known(text: str, size: int) -> None:
     """UTF-8 is UTF-8 wherever it is cut; cut short within a character it is not."""
     assert is_utf_8(in_pieces(text.encode(), size))
     assert not is_utf_8([*in_pieces(text.encode(), size), b"\xe2\x82"])
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize(
+    ("encoding", "codec", "text"),
+    [(Encoding.CP1252, "cp1252", "Zoë €"), (Encoding.LATIN_1, "latin-1", "Zoë"), (Encoding.SHIFT_JIS, "cp932", "山田")],
+)
+def test_lines_that_are_utf_8_stay(encoding: Encoding, codec: str, text: str, size: int) -> None:
+    """A file put together from two exports is read line by line, each in the encoding that it is in."""
+    lines = [text.encode(), text.encode(codec), b"Ann", text.encode()]
+    pieces = in_pieces(b"\r\n".join(lines), size)
+    assert b"".join(to_utf_8(pieces, encoding)).decode().split("\r\n") == [text, text, "Ann", text]
+
+
+def test_narrow_kana_are_not_taken_for_utf_8() -> None:
+    """The two bytes of a name in narrow kana are UTF-8, too, for a letter of no Japanese name."""
+    name = "ﾆｼ".encode("cp932")
+    assert is_utf_8([name])
+    assert b"".join(to_utf_8([name], Encoding.SHIFT_JIS)).decode() == "ﾆｼ"
+
+
+def test_a_line_that_no_reader_takes_is_not_held() -> None:
+    """It is passed on in pieces, whole, so that it takes no more memory than it may."""
+    line = b"a" * (LINE_LIMIT - 1) + "ë".encode("cp1252") * 3
+    pieces = list(to_utf_8(in_pieces(line * 4, 1 << 16), Encoding.CP1252))
+    assert max(map(len, pieces)) < 2 * LINE_LIMIT
+    assert b"".join(pieces).decode() == line.decode("cp1252") * 4
 
 
 def test_bytes_without_meaning_are_left_for_the_gate() -> None:

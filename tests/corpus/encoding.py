@@ -116,6 +116,18 @@ def mixed() -> Case:
     )  # fmt: skip
 
 
+def mixed_as_the_feed_says() -> Case:
+    """Return a case of two exports put together, of which one is in the encoding that the feed names."""
+    roster = with_cells("U3", of=named("Zoë"), familyName=f"Chloé {canary('later', 3)}")
+    lines = file_of(roster).decode().split("\r\n")[:-1]
+    content = joined([line.encode("cp1252" if line.startswith("U3,") else "utf-8") for line in lines])
+    return Case(
+        name="UTF-8 and what the feed says in one file", bad=drop(users=content), twin=drop(users=file_of(roster)),
+        verdict=Verdict.ACCEPTED, code="encoding-converted", file="users.csv", after=roster, twin_after=roster,
+        feed='\n[repairs]\nencoding = "cp1252"\n',
+    )  # fmt: skip
+
+
 def marked_inside() -> Case:
     """Return a case of a mark in front of a record, as when files were put one behind the other."""
     lines = lines_of()
@@ -164,6 +176,7 @@ CASES: Sequence[Case] = [
     written("EUC-JP", "山田", "euc_jp"),
     written("GB18030", "张伟", "gb18030"),
     mixed(),
+    mixed_as_the_feed_says(),
     spoilt("lone surrogate", "not-utf-8", U2, b"\xed\xa0\x80 " + U2, "\ud7ff"),
     spoilt("overlong form of a slash", "not-utf-8", U2, b"\xc0\xaf " + U2, "/"),
     spoilt("character cut before a comma", "not-utf-8", U2 + b",", U2 + TRUNCATED + b",", "é"),

@@ -35,7 +35,7 @@ ENTRIES = {
     "encoding-converted": Entry(
         severity=Severity.INFO,
         title="Read in another encoding",
-        message="the file is not UTF-8; it was read as {encoding}, as the feed says",
+        message="not all of the file is UTF-8; the lines that are not were read as {encoding}, as the feed says",
         cause="The exporter does not write UTF-8, and the operator has named its encoding in the feed's settings.",
         remedy="None needed. Once the exporter writes UTF-8, tell the operator.",
         source="CSV Binding 1.2, section 3",
