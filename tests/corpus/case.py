@@ -36,6 +36,8 @@ from ingestd.store import Store
 from schemas import shapes
 
 CANARY = re.compile(r"qz[a-z]+[0-9]+qz", re.IGNORECASE)
+SECONDS, MEMORY = 5.0, 512 << 20
+"""How long one input, or one step of a story, may take, and how many bytes it may take up."""
 GIVEN_UP = timedelta(minutes=31)
 """After this much rest a zip that is cut off is not waited for any longer."""
 

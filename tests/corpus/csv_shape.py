@@ -106,6 +106,16 @@ def broken(breaks: int) -> bytes:
     return replaced(LATER_2, b'"' + LATER_2 + b"\r\nx" * breaks + b'"')
 
 
+def joined_by_quotes() -> Case:
+    """Return a case of a stray quote before one name and behind the next: two records, not one."""
+    before, behind = canary("later", 2).encode(), canary("later", 3).encode()
+    users = replaced(before, b'"' + before).replace(behind, behind + b'"', 1)
+    return Case(
+        name="a quote that closes in the next record", bad=drop(users=users), verdict=Verdict.PARTLY,
+        code="misplaced-quote", file="users.csv", line=3, held_back=2, after=without_news_of("U2", "U3"),
+    )  # fmt: skip
+
+
 def wide(columns: int) -> bytes:
     """Return users.csv with so many columns, the vendor's own behind the standard's."""
     more = columns - len(COLUMNS)
@@ -152,6 +162,7 @@ SHAPES: Sequence[Case] = [
     held("quote that closes 29 rows on", joined([HEADER, ROWS[0], ROWS[1] + b'"', *ROWS[2:-1], ROWS[-1] + b'"']),
          "misplaced-quote", count=2),
     held("quote that never closes", replaced(LATER_2, b'"' + LATER_2), "misplaced-quote"),
+    joined_by_quotes(),
     held("quotes inside a value", replaced(LATER_2, LATER_2 + b' "Ann" x'), "misplaced-quote",
          word=f'{LATER_2.decode()} "Ann" x'),
     held("a value goes on behind its quotes", replaced(LATER_2, b'"' + LATER_2 + b'"x'), "misplaced-quote",

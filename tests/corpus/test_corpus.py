@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 from corpus import csv_shape, encoding, semantics, wrappers, zip_resource, zip_structure
-from corpus.case import Case, Outcome, Verdict, World, as_expected, by_id, bytes_of
+from corpus.case import MEMORY, SECONDS, Case, Outcome, Verdict, World, as_expected, by_id, bytes_of
 
 CLASSES: Mapping[str, Sequence[Case]] = {
     "zip-structure": zip_structure.CASES,
@@ -17,27 +17,14 @@ CLASSES: Mapping[str, Sequence[Case]] = {
 }
 LEAST = {"zip-structure": 64, "zip-resource": 16, "wrappers": 20, "encoding": 28, "csv-shape": 52, "semantics": 84}
 """How many bad inputs each class must have, and as many twins."""
-PENDING: Mapping[str, str] = {}
-"""Cases, as `class/name`, that wait for work which is under way elsewhere; each with what it is."""
 
-SECONDS, MEMORY = 5.0, 512 << 20
-"""How long one input may take, and how much memory it may take up."""
 UNTOUCHED = {Verdict.REJECTED, Verdict.WAITS, Verdict.HELD, Verdict.FAILED}
 STATES = {Verdict.REJECTED: "rejected", Verdict.HELD: "held", Verdict.FAILED: "failed", Verdict.WAITS: Verdict.WAITS}
 """The state of a run by the verdict; the rest are applied."""
 GRAVE = {"catastrophic", "error"}
 
 each_case = pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            case,
-            id=f"{kind}/{case.name}",
-            marks=[pytest.mark.skip(reason=PENDING[f"{kind}/{case.name}"])] if f"{kind}/{case.name}" in PENDING else [],
-        )
-        for kind, cases in CLASSES.items()
-        for case in cases
-    ],
+    "case", [pytest.param(case, id=f"{kind}/{case.name}") for kind, cases in CLASSES.items() for case in cases]
 )
 
 
@@ -104,8 +91,3 @@ def test_every_class_is_complete() -> None:
         assert len({case.name for case in cases}) == len(cases)
     inputs = Counter((bytes_of(case.bad), case.feed) for cases in CLASSES.values() for case in cases)
     assert set(inputs.values()) == {1}
-
-
-def test_what_is_pending_is_a_case() -> None:
-    """Nothing waits that is not there."""
-    assert PENDING.keys() <= {f"{kind}/{case.name}" for kind, cases in CLASSES.items() for case in cases}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 from builders import Row
 from corpus import environment, order, semantics_days
-from corpus.case import as_expected, by_id
+from corpus.case import MEMORY, SECONDS, as_expected, by_id
 from corpus.story import Stage, Story, Told
 from fault_world import STRACE
 
@@ -16,7 +16,6 @@ CLASSES: Mapping[str, Sequence[Story]] = {
 }
 LEAST = {"semantics": 15, "order": 28, "environment": 28}
 """How many stories each class must have; those of meaning come beside 84 that are one drop."""
-SECONDS, MEMORY = 5.0, 512 << 20
 
 UNTRACED = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 
