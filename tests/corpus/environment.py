@@ -10,7 +10,7 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,8 +136,23 @@ def no_file_beyond(size: int) -> Fault:
 
 
 def few_files(more: int) -> Fault:
-    """Return the fault that only so many more files can be open."""
-    return lambda _scene: limited(resource.RLIMIT_NOFILE, sum(1 for _ in Path("/proc/self/fd").iterdir()) + more)
+    """Return the fault that only so many more files can be open.
+
+    The limit is of numbers, not of files: what is free below the highest is taken, or it depends on who started us.
+    """
+
+    @contextmanager
+    def fault(_scene: Scene) -> Iterator[None]:
+        highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+        with ExitStack() as taken:
+            number = -1
+            while number < highest:
+                number = os.dup(1)
+                taken.callback(os.close, number)
+            with limited(resource.RLIMIT_NOFILE, number + 1 + more):
+                yield
+
+    return fault
 
 
 def locked(place: Callable[[Scene], Path]) -> Fault:
@@ -280,6 +295,16 @@ def at_stage(stage: str, change: Callable[[Path], object]) -> Callable[[Scene], 
 
     def act(scene: Scene) -> None:
         scene.loop(Watcher(stage, lambda: change(running(scene))))
+
+    return act
+
+
+def from_stage(stage: str, fault: Fault) -> Callable[[Scene], None]:
+    """Return what has a fault be there from a stage of the run on."""
+
+    def act(scene: Scene) -> None:
+        with ExitStack() as lasting:
+            scene.loop(Watcher(stage, lambda: lasting.enter_context(fault(scene))))
 
     return act
 
@@ -453,8 +478,9 @@ STORIES: Sequence[Story] = [
     failing("no room for the copy of the drop", no_file_beyond(1000), "feed.failed EFBIG"),
     failing("no room for the run in the store", no_file_beyond(20_000), "feed.failed OperationalError"),
     failing("no room for what is new", no_file_beyond(60_000), "then-failed OperationalError"),
-    failing("too many files are open", few_files(2), "then-failed"),
-    failing("too many files are open when the sink is done", few_files(8), "then-applying UnrecordedError"),
+    failing("too many files are open", few_files(6), "then-failed"),
+    failing("too many files are open when the sink is done", sound, "then-applying UnrecordedError",
+            from_stage("commit", few_files(0))),
     failing("rules that are none", with_rules("[[table]]\nname = 1\n"), "once-exit-2"),
     failing("a configuration with a fault", written("ingestd.toml", "stat_dir = 'var'\n"), "once-exit-2"),
     of_much("the process that reads is killed", killed, "then-failed run.failed", "applied"),
