@@ -192,7 +192,8 @@ class Settling:
         if self._made is not None and self._made.new is self.new:
             return self._made
         name, present = self.table.name, self.scanned.present(self.live)
-        replaced = is_member(self.live.id, np.sort(self.new.id[self.new.valid]))
+        fresh = self.new.id[self.new.valid]
+        replaced = is_member(self.live.id, np.sort(fresh)) if len(self.live) else np.zeros(0, bool)
         self._made = Whole(
             new=self.new,
             live=self.live,

@@ -57,7 +57,9 @@ class Whole:
         positions, rows = self._at(chosen)
         kept = self.live.references.get(column)
         known = kept.target[positions] if kept else np.zeros(len(positions), np.uint64)
-        return np.concatenate([known, hash_strings(arrow(self.new.frame[column]).take(pa.array(rows)), self.seed)])
+        cells = arrow(self.new.frame[column])
+        fresh = cells if len(rows) == len(cells) else cells.take(pa.array(rows))
+        return np.concatenate([known, hash_strings(fresh, self.seed)])
 
     def _at(self, chosen: Ints | None) -> tuple[Ints, Ints]:
         """Return the positions and rows of places, which are given in ascending order."""
@@ -121,7 +123,8 @@ def others_of_type(whole: Whole, wanted: str) -> Hashes:
 def of_wrong_type(whole: Whole, column: str, wrong: Hashes, wanted: str) -> Suspects:
     """Find what refers to a record of the wrong type (rules 4.5)."""
     code = "wrong-org-type" if whole.new.table.column(column).references == "orgs" else "wrong-session-type"
-    return whole.suspects(code, column, is_member(whole.targets(column), wrong), type=wanted)
+    broken = is_member(whole.targets(column), wrong) if len(wrong) else np.zeros(len(whole), bool)
+    return whole.suspects(code, column, broken, type=wanted)
 
 
 def in_circles(whole: Whole, column: str) -> Suspects:

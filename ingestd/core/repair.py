@@ -1,7 +1,7 @@
 """What is unambiguous is mended, and each mend is told (law 8). Values are mended by distinct value, not by row."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -33,13 +33,15 @@ class Repair:
 
 
 def repair(
-    frame: pd.DataFrame, table: Table, mode: Mode, ways: Ways = Ways()
+    frame: pd.DataFrame, table: Table, mode: Mode, ways: Ways = Ways(), sound: Collection[str] = ()
 ) -> tuple[pd.DataFrame, tuple[Repair, ...]]:
     """Return the frame with what is unambiguous mended, and what was done to which rows.
 
     The word NULL and blanks alone as no value, blanks around what is no text, booleans and words of the standard in
     another case, a school year given as a range (its end is meant, rules 4.3), dates and times in other forms, lists
     separated otherwise; status and dateLastModified of bulk files passed over, passwords emptied.
+
+    `sound` names columns of which every cell is as the standard has it: no form in them needs to be looked for.
     """
     mended: dict[str, pd.Series[str]] = {}
     done: list[Repair] = []
@@ -49,7 +51,7 @@ def repair(
         if is_blank(values):
             continue
         is_date = column.type == "datetime" and is_passed_over  # of which nobody asks what form it has
-        for code, mend in () if is_date else _mends(column, ways):
+        for code, mend in () if is_date else _mends(column, ways, is_sound=column.name in sound):
             after, touched = mend(values)
             if touched.any():
                 values = after
@@ -64,13 +66,15 @@ Mend = Callable[[pa.Array], tuple[pa.Array, Mask]]
 """A function that mends a column, and says which rows it touched."""
 
 
-def _mends(column: Column, ways: Ways) -> Iterator[tuple[str, Mend]]:
+def _mends(column: Column, ways: Ways, *, is_sound: bool) -> Iterator[tuple[str, Mend]]:
     """Yield what may be mended in a column, in the order in which it is done."""
     if column.name == "password":
         yield "password-dropped", _empty
         return
     if not column.required:
         yield "null-word", _forget_null
+    if is_sound:
+        return
     if column.many:
         if column.references:
             yield "list-separator", _separate

@@ -3,7 +3,7 @@
 An error (a required value is wrong) holds the record back, a warning (an optional one is) only the value.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from ingestd.core.model import Batch, Cause, Hashes, Ints, Mask, Mode, Severity
 from ingestd.core.phones import impossible
 from ingestd.core.repair import Repair, repair
 from ingestd.core.ways import Ways
-from schemas import Table
+from schemas import Column, Table
 
 NOT_COMPARED = ("status", "dateLastModified")
 """A record in which only these differ has not changed."""
@@ -93,9 +93,10 @@ def validate(
         seed: the feed's, for the hashes of ids and contents.
         ways: the sender's; `strict` has the codes of repairs and warnings that are errors.
     """
-    frame, repairs = repair(frame, table, mode, ways)
+    sound = _sound(table, frame)
+    frame, repairs = repair(frame, table, mode, ways, sound)
     gone = frame["status"].isin(DELETED).to_numpy(bool)
-    failures = _forgiven(_failures(table, frame, mode, ways), gone)
+    failures = _forgiven(_failures(table, frame, mode, ways, sound), gone)
     held, found, causes = _hold_back(table, lines, repairs, failures, mode=mode, strict=ways.strict)
     dropped = [one for one in failures if _is_dropped(table, one, mode)]
     frame = _without(frame, dropped)
@@ -123,7 +124,23 @@ def content_of(frame: pd.DataFrame, seed: int) -> Hashes:
     return hash_rows(frame, [name for name in frame.columns if name not in _IDENTITY], seed)
 
 
-def _failures(table: Table, frame: pd.DataFrame, mode: Mode, ways: Ways) -> list[Repair]:
+def _sound(table: Table, frame: pd.DataFrame) -> frozenset[str]:
+    """Return the columns of which every cell has the form that the standard demands: most columns of most files.
+
+    In them is nothing to mend and nothing to refuse, so that neither is looked for.
+    """
+    return frozenset(
+        column.name
+        for column in table.columns
+        if len(column.conditions) > column.required and _all_hold(column, arrow(frame[column.name]))
+    )
+
+
+def _all_hold(column: Column, cells: pa.Array) -> bool:
+    return all(pc.all(condition.holds(cells)).as_py() for condition in column.conditions)
+
+
+def _failures(table: Table, frame: pd.DataFrame, mode: Mode, ways: Ways, sound: Collection[str]) -> list[Repair]:
     """Return what is wrong: a finding's code, a column, and the rows; in the order of columns, then codes.
 
     Columns that a bulk file should leave blank are passed over, so what they hold cannot be wrong.
@@ -131,24 +148,24 @@ def _failures(table: Table, frame: pd.DataFrame, mode: Mode, ways: Ways) -> list
     if frame.empty:
         return []  # on most days nothing is new in most tables, and a schema costs its time even for no rows
     passed_over = NOT_COMPARED if mode is Mode.BULK and table.knows_modes else ()
-    refused = (one for one in _refused(table, frame) if one.column not in passed_over)
+    refused = _refused(table, frame, {*sound, *passed_over})
     found = [*refused, *_unfilled(table, frame, mode), *_broken(table, frame), *_unreachable(table, frame, ways)]
     order = [column.name for column in table.columns]
     return sorted(found, key=lambda one: (order.index(one.column), one.code))
 
 
-def _refused(table: Table, frame: pd.DataFrame) -> Iterator[Repair]:
+def _refused(table: Table, frame: pd.DataFrame, passed_over: Collection[str]) -> Iterator[Repair]:
     """Yield what the schema's checks find; asked one by one, for to validate a whole schema costs 40 ms a table."""
     for column in table.columns:
+        if column.name in passed_over:
+            continue
         cells = arrow(frame[column.name])
         if is_blank(cells):
             if column.required:
                 yield Repair("required-value", column.name, np.ones(len(frame), bool))
             continue
         for condition in column.conditions:
-            rows = _to_mask(pc.invert(condition.holds(cells)))
-            if rows.any():
-                yield Repair(condition.code, column.name, rows)
+            yield from _told(condition.code, column.name, pc.invert(condition.holds(cells)))
 
 
 def _unfilled(table: Table, frame: pd.DataFrame, mode: Mode) -> Iterator[Repair]:
@@ -157,17 +174,13 @@ def _unfilled(table: Table, frame: pd.DataFrame, mode: Mode) -> Iterator[Repair]
     if mode is Mode.DELTA:
         tests |= dict.fromkeys(NOT_COMPARED, _is_blank)
     for name, test in tests.items():
-        rows = _to_mask(test(arrow(frame[name])))
-        if rows.any():
-            yield Repair("required-value", name, rows)
+        yield from _told("required-value", name, test(arrow(frame[name])))
 
 
 def _broken(table: Table, frame: pd.DataFrame) -> Iterator[Repair]:
     """Yield the records whose cells do not go together."""
     for rule in table.rules:
-        rows = _to_mask(rule.breaks(frame))
-        if rows.any():
-            yield Repair(rule.code, rule.column, rows)
+        yield from _told(rule.code, rule.column, rule.breaks(frame))
 
 
 def _unreachable(table: Table, frame: pd.DataFrame, ways: Ways) -> Iterator[Repair]:
@@ -200,6 +213,12 @@ def _merged(failures: Sequence[Repair]) -> list[Repair]:
         before = together.get((one.code, one.column))
         together[one.code, one.column] = replace(one, rows=one.rows | before.rows) if before else one
     return list(together.values())
+
+
+def _told(code: str, column: str, rows: pa.Array) -> Iterator[Repair]:
+    """Yield what is wrong in some rows, if any are."""
+    if pc.any(rows).as_py():
+        yield Repair(code, column, _to_mask(rows))
 
 
 def _to_mask(rows: pa.Array) -> Mask:
