@@ -46,6 +46,7 @@ EVENTS: Mapping[str, str] = {
     "run.applied": "the plan was carried out and the snapshot has advanced",
     "report.failed": "a run came to its end, and its report could not be written; the run stands",
     "run.unfiled": "a run came to its end, and its folder could not be moved; it stands, and the next start moves it",
+    "run.unknown": "the store does not know a run that has a folder (is it from a backup?); the drop is in quarantine",
     "run.failed": "the world failed (sink, disk, network), or some actions did; the next run repairs it",
     "run.resumed": "a run that a stop had cut short goes on",
     "stamina.retry_scheduled": "a sink was busy or away, and is tried again soon",
