@@ -85,7 +85,8 @@ def check_head(handle: BinaryIO) -> None:
     begins = head[:4]
     if not any(begins):
         fail("incomplete-zip", "it is empty" if not begins else "it begins with zeros")
-    if not (LOCAL.startswith(begins) or _END.startswith(begins)):
+    came = begins.rstrip(b"\0")
+    if not (LOCAL.startswith(came) or _END.startswith(came)):
         kinds = (kind for magic, kind in _OTHERS.items() if head.startswith(magic))
         fail("not-a-zip", f"it is {next(kinds, None) or _kind_within(head)}")
 
