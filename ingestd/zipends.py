@@ -112,6 +112,8 @@ def find_directory(handle: BinaryIO, limits: PackageLimits) -> tuple[int, int]:
         end, here, count, length, start = _find_end_64(handle, end, (here, count, length, start))
     elif 0xFFFF in {here, count} or 0xFFFFFFFF in {length, start}:
         fail("incomplete-zip", "its zip64 end record is missing")
+    if here > count:
+        fail("incomplete-zip", "its end record tells of fewer members in all than in this file")
     if disk not in {0, 0xFFFF} or disk_0 not in {0, 0xFFFF} or here != count:
         fail("unsafe-zip", "it is a part of a split zip")
     if start + length != end:
