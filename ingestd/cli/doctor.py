@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option("--network", is_flag=True, help="Speak to the vendors' servers too.")
 @json_option
 @pass_app
-def doctor(app: App, as_json: bool) -> None:
+def doctor(app: App, network: bool, as_json: bool) -> None:
     """Look for what is wrong on this machine, and tell what to do.
 
     Run it as root to have OpenSSH looked at too, else as the daemon's user.
@@ -25,7 +26,7 @@ def doctor(app: App, as_json: bool) -> None:
     from ingestd.doctor import State
 
     problems = config_problems(app)
-    checks = list(_checks(app, problems))
+    checks = list(_checks(app, problems, network=network))
     is_sound = not any(check.state is State.FAULT for check in checks)
     if as_json:
         echo_json({"ok": is_sound, "checks": [asdict(check) for check in checks]})
@@ -34,14 +35,14 @@ def doctor(app: App, as_json: bool) -> None:
     sys.exit(0 if is_sound else 2 if problems else 4)
 
 
-def _checks(app: App, problems: list[str]) -> Iterator["Check"]:
+def _checks(app: App, problems: list[str], *, network: bool) -> Iterator["Check"]:
     """Yield all checks; where the configuration has faults, those and what the machine itself shows."""
     from ingestd.doctor import configuration, examine, look_at_machine
 
     yield from configuration(problems)
     yield from look_at_machine()
     if not problems:
-        yield from examine(app.config)
+        yield from examine(app.config, network=network)
 
 
 def _print(checks: list["Check"]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +30,13 @@ class Check:
     state: State
     found: str
     remedy: str = ""
+
+
+def stat_of(path: Path) -> os.stat_result | None:
+    """Return what `stat` says of a path, or None if it cannot be looked at."""
+    with suppress(OSError):
+        return path.stat()
+    return None
 
 
 def ok(name: str, found: str) -> Check:

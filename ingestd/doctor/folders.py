@@ -3,10 +3,9 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from ingestd.doctor.check import ENTER, READ, WRITE, Check, User, fault, ok, warning
+from ingestd.doctor.check import ENTER, READ, WRITE, Check, User, fault, ok, stat_of, warning
 
 PARTS = ("runs", "archive", "quarantine", "results", "feeds")
 """Folders under the state folder between which runs move, or in which stores lie."""
@@ -18,11 +17,11 @@ FEW = 10_000
 
 def look_at_state(state_dir: Path, user: User) -> Iterator[Check]:
     """Yield what can be said of the state folder."""
-    facts = _stat(state_dir)
+    facts = stat_of(state_dir)
     yield judge_state(state_dir, facts, user)
     if facts is None:
         return
-    parts = {part: found for part in PARTS if (found := _stat(state_dir / part))}
+    parts = {part: found for part in PARTS if (found := stat_of(state_dir / part))}
     yield judge_moves(facts.st_dev, {part: found.st_dev for part, found in parts.items()})
     yield judge_disk(state_dir, os.statvfs(state_dir))
 
@@ -58,9 +57,3 @@ def judge_disk(state_dir: Path, disk: os.statvfs_result) -> Check:
     if free < FULL:
         return fault("disk", found, remedy)
     return warning("disk", found, remedy) if free < TIGHT else ok("disk", found)
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    with suppress(OSError):
-        return path.stat()
-    return None

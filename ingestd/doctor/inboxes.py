@@ -13,7 +13,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from ingestd.claim import has_writer
-from ingestd.doctor.check import ENTER, READ, WRITE, Check, Places, User, fault, ok, warning
+from ingestd.doctor.check import ENTER, READ, WRITE, Check, Places, User, fault, ok, stat_of, warning
 from ingestd.sources.base import is_drop_name
 
 PROBE = ".ingestd-doctor-"
@@ -54,20 +54,12 @@ def judge_inotify(limits: Inotify, inboxes: int) -> Check:
 
 def look_at_inbox(inbox: Path, user: User, *, has_lease_right: bool | None) -> Iterator[Check]:
     """Yield what can be said of one inbox. `has_lease_right`: whether the daemon has CAP_LEASE, None if unknown."""
-    parents = [(path, path.stat()) for path in reversed(inbox.parents) if path.exists()]
-    if not inbox.is_dir():
-        yield judge_missing(inbox, is_simple=inbox.parent.is_dir())
-        return
-    facts = inbox.stat()
-    yield judge_access(inbox, facts, parents, user)
-    yield judge_drops(inbox, facts, _drops(inbox), user)
     try:
-        yield judge_events(inbox, _file_system(inbox), _hears(inbox))
-        yield judge_lease(inbox, _has_leases(inbox), facts.st_uid, user, has_lease_right=has_lease_right)
+        yield from _look(inbox, user, has_lease_right=has_lease_right)
     except OSError as error:
         code = errno.errorcode.get(error.errno or 0, "unknown")
         yield fault(
-            "inbox", f"nothing can be written in {inbox}: {code}", "run the doctor as the daemon's user or root"
+            "inbox", f"{inbox} cannot be looked at: {code}", f"look at what {user.name} may do above it and in it"
         )
 
 
@@ -133,6 +125,18 @@ def judge_lease(inbox: Path, works: bool, sender: int, user: User, *, has_lease_
 
 
 # Looking ------------------------------------------------------------------------------------------------------------
+
+
+def _look(inbox: Path, user: User, *, has_lease_right: bool | None) -> Iterator[Check]:
+    parents = [(path, facts) for path in reversed(inbox.parents) if (facts := stat_of(path))]
+    if not inbox.is_dir():
+        yield judge_missing(inbox, is_simple=inbox.parent.is_dir())
+        return
+    facts = inbox.stat()
+    yield judge_access(inbox, facts, parents, user)
+    yield judge_drops(inbox, facts, _drops(inbox), user)
+    yield judge_events(inbox, _file_system(inbox), _hears(inbox))
+    yield judge_lease(inbox, _has_leases(inbox), facts.st_uid, user, has_lease_right=has_lease_right)
 
 
 def lease_right(status: str) -> bool:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from zoneinfo import available_timezones
 
 from ingestd.confine import Confined
-from ingestd.doctor.check import Check, fault, ok, warning
+from ingestd.doctor.check import Check, fault, ok, stat_of, warning
 from ingestd.errors import IngestdError
 from ingestd.reading import confinement
 
@@ -99,7 +99,7 @@ def judge_clock(now: datetime, newest: datetime | None, kernel: int | None) -> C
 
 def look_at_clock(written: Path, now: datetime) -> Check:
     """Judge the clock beside the files in a folder."""
-    times = [path.stat().st_mtime for path in written.glob("*")]
+    times = [facts.st_mtime for path in written.glob("*") if (facts := stat_of(path))]
     return judge_clock(now, datetime.fromtimestamp(max(times), UTC) if times else None, _ask_kernel_for_time())
 
 

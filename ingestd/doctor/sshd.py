@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ingestd.doctor.check import Check, Places, User, fault, ok, warning
+from ingestd.doctor.check import Check, Places, User, fault, ok, stat_of, warning
 
 SSHD = ("/usr/sbin/sshd",)
 """Debian's and Fedora's; sshd demands to be called by its absolute path."""
@@ -23,7 +23,8 @@ _REMEDY = "see `Behind OpenSSH` in README.md"
 
 def look_at_sshd(inbox: Path, user: User, sshd: Sequence[str] = SSHD) -> Iterator[Check]:
     """Yield what can be said of the account that an inbox belongs to; nothing if it is the daemon's own."""
-    owner = inbox.stat().st_uid if inbox.is_dir() else user.uid
+    facts = stat_of(inbox)
+    owner = facts.st_uid if facts else user.uid
     if owner in {0, user.uid}:
         return
     try:
@@ -118,4 +119,5 @@ def _ask(account: str, sshd: Sequence[str]) -> dict[str, str] | str:
 
 
 def _stats(chroot: Path | None) -> Places:
-    return [(path, path.stat()) for path in (*reversed(chroot.parents), chroot) if path.exists()] if chroot else []
+    paths = (*reversed(chroot.parents), chroot) if chroot else ()
+    return [(path, facts) for path in paths if (facts := stat_of(path))]
