@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ingestd.doctor.check import ENTER, READ, WRITE, Check, User, fault, ok, stat_of, warning
 
-PARTS = ("runs", "archive", "quarantine", "results", "feeds")
-"""Folders under the state folder between which runs move, or in which stores lie."""
+PARTS = ("runs", "archive", "quarantine")
+"""Folders under the state folder between which runs move."""
 FULL, TIGHT = 512 << 20, 2 << 30
 """Bytes free: with less than the first a large drop fails, with less than the second it is near."""
 FEW = 10_000

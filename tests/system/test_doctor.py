@@ -9,6 +9,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from builders import FEED, Done, Place, invoke, once, place, roster, zip_of
 
+from ingestd.config import load as load_config
+from ingestd.doctor import examine
 from ingestd.doctor.check import Check, State, User
 from ingestd.doctor.sshd import SSHD, look_at_sshd
 
@@ -31,6 +33,15 @@ def there(tmp_path: Path) -> Place:
     assert once(where, zip_of(roster())).code == 0
     where.state.chmod(0o700)
     return where
+
+
+@pytest.fixture
+def jail() -> Iterator[Path]:
+    """Yield a folder all of whose parents are root's: /tmp is everybody's."""
+    Path("/run/sshd").mkdir(exist_ok=True)  # sshd will not speak without it
+    with TemporaryDirectory(dir="/run", prefix="ingestd-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def faults(done: Done) -> list[str]:
@@ -100,16 +111,20 @@ def test_the_doctor_leaves_all_as_it_was(there: Place) -> None:
     assert list(there.inbox().iterdir()) == []
 
 
+def test_who_may_not_look_is_told_so(jail: Path) -> None:
+    """What somebody else than root and the daemon's user would find is no finding about the machine."""
+    config = load_config(place(jail).config)
+    config.state_dir.mkdir(mode=0o700)
+    os.seteuid(SENDER.pw_uid)
+    try:
+        (check,) = examine(config)
+    finally:
+        os.seteuid(0)
+    assert (check.name, check.state) == ("user", State.FAULT)
+    assert "as root" in check.remedy
+
+
 # OpenSSH ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def jail() -> Iterator[Path]:
-    """Yield a folder all of whose parents are root's: /tmp is everybody's."""
-    Path("/run/sshd").mkdir(exist_ok=True)  # sshd will not speak without it
-    with TemporaryDirectory(dir="/run", prefix="ingestd-test-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 def asked(inbox: Path, jail: Path, match: str) -> list[Check]:
