@@ -124,8 +124,7 @@ class Feed:
             self.filing.set_aside(folder)
 
     def _lies_in_an_inbox(self, folder: Path) -> bool:
-        inboxes = [one.path for one in self.sources if isinstance(one, FolderSource)]
-        pairs = [(kept, inbox / kept.name) for kept in folder.iterdir() for inbox in inboxes]
+        pairs = [(kept, inbox / kept.name) for kept in folder.iterdir() for inbox in self._patience]
         return any(drop.is_file() and filecmp.cmp(kept, drop, shallow=False) for kept, drop in pairs)
 
     def _next_number(self) -> int:
