@@ -74,7 +74,7 @@ class Sftp(SFTPServer):
         message.add_int(VERSION)
         message.add_string(RENAME)
         message.add_string("1")
-        self._send_packet(CMD_VERSION, message)  # type: ignore[attr-defined] -- not in the stubs
+        self._send_packet(CMD_VERSION, message)  # type: ignore[attr-defined]  # not in the stubs
         return VERSION
 
     def _read_all(self, n: int) -> bytes:
@@ -120,7 +120,7 @@ class Sftp(SFTPServer):
             _check_write(msg)
         if kind == CMD_FSETSTAT:
             self._check_handle(msg)
-        super()._process(kind, number, msg)  # type: ignore[misc] -- not in the stubs
+        super()._process(kind, number, msg)  # type: ignore[misc]  # not in the stubs
 
     def _close(self, number: int, msg: Message) -> None:
         handle = msg.get_binary()
@@ -137,7 +137,7 @@ class Sftp(SFTPServer):
             raise RefusedError(SFTP_BAD_MESSAGE, "there is no such handle")
 
     def _send_status(self, request_number: int, code: int, desc: str | None = None) -> None:
-        super()._send_status(request_number, code if 0 <= code <= SFTP_OP_UNSUPPORTED else SFTP_FAILURE, desc)  # type: ignore[misc] -- not in the stubs
+        super()._send_status(request_number, code if 0 <= code <= SFTP_OP_UNSUPPORTED else SFTP_FAILURE, desc)  # type: ignore[misc]  # not in the stubs
 
 
 def _peek(msg: Message) -> Message:
