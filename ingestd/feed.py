@@ -17,7 +17,7 @@ from ingestd.core.stability import Look
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import StoppingError, UsageError
 from ingestd.feedloop import Taken, describe
-from ingestd.opening import open_source
+from ingestd.opening import open_source, served
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
@@ -40,13 +40,15 @@ class Feed:
         show: Show | None = None,
         clock: Clock = utc_now,
         stages: Callable[[Show, Stop], Stages] = Stages,
+        served_inbox: Path | None = None,
     ) -> None:
         self.name = settings.key
         self.settings = settings
         self.waiting: list[tuple[Path, Batch]] = []
         self.runs = Runs(settings, rules, state_dir, show=show, clock=clock, stages=stages)
         self.store, self.filing = self.runs.store, self.runs.filing
-        opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in settings.sources]
+        places = [*settings.sources, *([served(served_inbox)] if served_inbox else [])]
+        opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in places]
         self.sources: Sequence[Source] = [source for source, _ in opened]
         self._patience = {source.path: one.incomplete_after for source, one in opened}
         self._clock = clock

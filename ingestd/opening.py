@@ -1,6 +1,7 @@
 """Opens the sources that a feed's settings name."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 from ingestd import config
@@ -21,6 +22,11 @@ def open_source(settings: config.FolderSource | config.SftpSource, fetched: Path
     if isinstance(settings, config.FolderSource):
         return FolderSource(settings.path, quiet_period=settings.quiet_period.total_seconds())
     return RemoteSource(_account(settings), _terms(settings), fetched / _place(settings))
+
+
+def served(inbox: Path) -> config.FolderSource:
+    """Return the settings of the folder that the embedded server fills; what it puts there is whole."""
+    return config.FolderSource.model_construct(kind="folder", path=inbox, quiet_period=timedelta(0))
 
 
 def _account(settings: config.SftpSource) -> Account:
