@@ -162,7 +162,8 @@ class Visits:
                 self._log.info("remote.found")
 
     def _tell_ignored(self, names: Sequence[str]) -> None:
-        ignored = frozenset(name for name in names if not is_passing(name))
+        ours = self._terms.move_to.strip("/")
+        ignored = frozenset(name for name in names if not is_passing(name) and name != ours)
         for name in sorted(ignored - self._ignored):
             self._log.warning("file.ignored", file=ascii(name))
         self._ignored = ignored
