@@ -181,6 +181,8 @@ def test_servers_that_hang_or_crawl_delay_no_other(keys: Keys, tmp_path: Path) -
         for source in sources:
             stack.callback(source.close)
             source.watch(lambda: None)
+        for script in scripts:
+            stack.callback(script.ended.set)
         time.sleep(watched)
     for times, source in zip(visited[:12], sources[:12], strict=True):
         gaps = [later - earlier for earlier, later in pairwise(times)]
