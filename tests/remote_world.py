@@ -111,6 +111,7 @@ class Scripted:
     files: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     password: str = "right"
     on_login: Callable[[], None] = lambda: None
+    on_subsystem: Callable[[], object] = lambda: None
     on_list: Callable[[], None] = lambda: None
     on_read: Callable[[int], object] = lambda _offset: None
     on_remove: Callable[[], None] = lambda: None
@@ -175,6 +176,10 @@ class _Door(paramiko.ServerInterface):
         self._script.logins += 1
         self._script.on_login()
         return AUTH_SUCCESSFUL
+
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        self._script.on_subsystem()
+        return super().check_channel_subsystem_request(channel, name)
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return OPEN_SUCCEEDED

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from pydantic import ValidationError
 
 from ingestd.config.faults import list_faults
-from ingestd.config.models import Config, Feed, FolderSource, Main, Settings, Sis
+from ingestd.config.models import Config, Feed, FolderSource, Main, Settings, SftpSource, Sis
 from ingestd.config.places import NAME, Places
 from ingestd.errors import ConfigError
 
@@ -113,15 +113,19 @@ def _parse(file: Path) -> dict[str, Any]:
 
 
 def _shared_inboxes(feeds: Mapping[Path, Feed]) -> Iterator[str]:
-    """Yield a fault per inbox that two sources would take drops from."""
-    seen: dict[Path, str] = {}
+    """Yield a fault per inbox, here or on a server, that two sources would take drops from."""
+    seen: dict[object, str] = {}
     for file, feed in feeds.items():
         for index, source in enumerate(feed.sources):
-            if not isinstance(source, FolderSource):
-                continue
-            first = seen.setdefault(source.path.resolve(), at := f"{file}: sources[{index}].path")
+            first = seen.setdefault(_inbox(source), at := f"{file}: sources[{index}].path")
             if first != at:
                 yield f"{at}: {source.path} is already the inbox of {first}"
+
+
+def _inbox(source: FolderSource | SftpSource) -> object:
+    if isinstance(source, FolderSource):
+        return source.path.resolve()
+    return (source.host, source.port, source.user, source.path)
 
 
 def _shared_files(feeds: Mapping[Path, Feed]) -> Iterator[str]:

@@ -59,7 +59,7 @@ class RemoteSource:
         return self._fetched.waiting()
 
     def is_looking(self) -> bool:
-        """Return whether, at the last scan, a visit was under way or a file there had yet to settle."""
+        """Return whether, at the last scan, the first visit had not ended, or one had found what must yet settle."""
         return self._was_away
 
     def watch(self, wake: Callable[[], None]) -> None:
@@ -89,7 +89,6 @@ class RemoteSource:
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            self._is_away = True
             pause = self._visit()
             self._is_away = self._visits.is_settling
             self._wait(self._stopping, pause)
