@@ -1,5 +1,6 @@
 """One feed at work: it claims drops for the daemon, and does what the commands ask. What a run does is `runs`' part."""
 
+import filecmp
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,12 +17,12 @@ from ingestd.core.stability import Look
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import StoppingError, UsageError
 from ingestd.feedloop import Taken, describe
+from ingestd.opening import open_source
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
 from ingestd.runs import Clock, Runs, Stop, utc_now
 from ingestd.sources.base import Drop, Source, look_of
-from ingestd.sources.folder import FolderSource
 from ingestd.stages import Show, Stages, never
 from ingestd.store import Run
 from ingestd.unpack import Verdict
@@ -45,11 +46,9 @@ class Feed:
         self.waiting: list[tuple[Path, Batch]] = []
         self.runs = Runs(settings, rules, state_dir, show=show, clock=clock, stages=stages)
         self.store, self.filing = self.runs.store, self.runs.filing
-        self.sources: Sequence[Source] = [
-            FolderSource(one.path, quiet_period=one.quiet_period.total_seconds())
-            for one in settings.sources
-            if isinstance(one, config.FolderSource)
-        ]
+        opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in settings.sources]
+        self.sources: Sequence[Source] = [source for source, _ in opened]
+        self._patience = {source.path: one.incomplete_after for source, one in opened}
         self._clock = clock
         self._log = structlog.get_logger().bind(feed=self.name)
 
@@ -68,7 +67,7 @@ class Feed:
         """Claim a stable drop and run it; WAIT if it is incomplete or has a writer."""
         with self.store.locked():
             self._go_on(stop)
-            number = self.store.next_number()
+            number = self._next_number()
             spool = self.filing.spool(number)
             try:
                 copied = copy_drop(drop, spool, progress=_stopping(stop))
@@ -90,8 +89,10 @@ class Feed:
         """Go on with the runs that an earlier process left behind, and try again what the world let fail."""
         with self.store.locked():
             runs = self.store.runs()
-            for folder in self.filing.leftovers([run.id for run in runs]):
+            for folder in self.filing.cut_short():
                 shutil.rmtree(folder)
+            for folder in self.filing.strangers([run.id for run in runs]):
+                self._set_aside(folder)
             for run in reversed(runs):
                 if run.state not in UNFINISHED and self.filing.is_untold(run.id, run.state):
                     self.runs.close_run(run, None)  # it came to its state, and nobody was told
@@ -110,6 +111,28 @@ class Feed:
                 self._go_on(stop)
                 self._retry(stop)
                 self.replan(stop)
+
+    def _set_aside(self, folder: Path) -> None:
+        """Keep the drop of a run that the store does not know: the store is from a backup.
+
+        Or a kill came before the store had learnt of the run. Then the drop still lies in its inbox.
+        """
+        if self._lies_in_an_inbox(folder):
+            shutil.rmtree(folder)
+        else:
+            self._log.warning("run.unknown", run=folder.name)
+            self.filing.set_aside(folder)
+
+    def _lies_in_an_inbox(self, folder: Path) -> bool:
+        pairs = [(kept, inbox / kept.name) for kept in folder.iterdir() for inbox in self._patience]
+        return any(drop.is_file() and filecmp.cmp(kept, drop, shallow=False) for kept, drop in pairs)
+
+    def _next_number(self) -> int:
+        """Return the number of the next run, which no folder has either: a store from a backup has forgotten some."""
+        number = self.store.next_number()
+        while self.filing.find(f"{self.name}.{number}"):
+            number += 1
+        return number
 
     def _go_on(self, stop: Stop) -> None:
         """Go on with runs that a killed process left: what they did must be recorded before anything is planned."""
@@ -138,14 +161,7 @@ class Feed:
     def _is_given_up(self, drop: Drop) -> bool:
         """Return whether a zip that is cut off has lain unchanged long enough: ctime, which no client can set."""
         rest = self._clock().timestamp() - drop.look.ctime_ns / 1e9
-        patience = next(
-            (
-                one.incomplete_after
-                for one in self.settings.sources
-                if isinstance(one, config.FolderSource) and one.path == drop.path.parent
-            ),
-            timedelta(minutes=30),
-        )
+        patience = self._patience.get(drop.path.parent, timedelta(minutes=30))
         return rest >= patience.total_seconds()
 
     # What the commands call ----------------------------------------------------------------------------------
@@ -158,7 +174,7 @@ class Feed:
         """
         with self.store.locked():
             self._go_on(stop)
-            number = self.store.next_number()
+            number = self._next_number()
             spool = self.filing.spool(number)
             source = path.resolve()
             copied = copy_drop(Drop(source, look_of(source.stat()), 0.0), spool)
@@ -188,7 +204,7 @@ class Feed:
         prepared = self.runs.preview(None, stop)
         if not prepared.plan or self._is_held(prepared.plan):
             return None
-        number = self.store.next_number()
+        number = self._next_number()
         run = self.runs.begin(number, self.filing.spool(number), None, "", {})
         return self.runs.process(run, stop)
 

@@ -58,12 +58,19 @@ class Filing:
         path = self.running(run) / drop if drop else None
         return path if path and path.exists() else None
 
-    def leftovers(self, known: Sequence[str]) -> Iterator[Path]:
+    def cut_short(self) -> Iterator[Path]:
         """Yield folders of claims that a crash cut short; their drops still lie in the inbox."""
-        for folder in (self.state_dir / "runs").iterdir():
-            name = folder.name.removeprefix(".claim-")
-            if name.rpartition(".")[0] == self.feed and (folder.name.startswith(".claim-") or name not in known):
+        return (self.state_dir / "runs").glob(f".claim-{self.feed}.*")
+
+    def strangers(self, known: Sequence[str]) -> Iterator[Path]:
+        """Yield folders of runs that the store does not know."""
+        for folder in (self.state_dir / "runs").glob(f"{self.feed}.*"):
+            if folder.name.rpartition(".")[0] == self.feed and folder.name not in known:
                 yield folder
+
+    def set_aside(self, folder: Path) -> None:
+        """Move the folder of a run to quarantine."""
+        self._move(folder, self.state_dir / "quarantine" / self.feed / folder.name)
 
     def list_findings(self, run: str, batches: Sequence[Batch]) -> None:
         """Write all findings beside the zip; the rest of the report follows when the run comes to a state."""
@@ -86,10 +93,7 @@ class Filing:
             target = self.state_dir / "archive" / self.feed / f"{at:%Y-%m-%d}" / run
         else:
             target = self.state_dir / "quarantine" / self.feed / run
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.rename(target)
-        sync_folder(target.parent)
-        sync_folder(folder.parent)
+        self._move(folder, target)
 
     def is_untold(self, run: str, state: State) -> bool:
         """Return whether a kill came between a run's state and its report, or its move to where ended runs lie."""
@@ -101,3 +105,9 @@ class Filing:
         places = [self.running(run), self.state_dir / "quarantine" / self.feed / run]
         places += (self.state_dir / "archive" / self.feed).glob(f"*/{run}")
         return next((place for place in places if place.exists()), None)
+
+    def _move(self, folder: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.rename(target)
+        sync_folder(target.parent)
+        sync_folder(folder.parent)

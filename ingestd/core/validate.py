@@ -137,6 +137,8 @@ def _sound(table: Table, frame: pd.DataFrame) -> frozenset[str]:
 
 
 def _all_hold(column: Column, cells: pa.Array) -> bool:
+    if is_blank(cells):
+        return not column.required
     return all(pc.all(condition.holds(cells)).as_py() for condition in column.conditions)
 
 

@@ -277,3 +277,42 @@ def test_a_feed_whose_arrays_are_lost_goes_on(tmp_path: Path) -> None:
         assert once(one, drop).code == 0
     assert documents_of(where)[-1]["digest"] == documents_of(other)[-1]["digest"]
     assert target_of(where) == target_of(other)
+
+
+# A store from a backup --------------------------------------------------------------------------------------------
+
+
+def test_a_store_from_a_backup_gives_no_number_twice(tmp_path: Path) -> None:
+    """Folders of the runs that it has forgotten stay as they are, and the next run has one of its own."""
+    where = place(tmp_path)
+    once(where, zip_of(DAY_1))
+    backup = where.store().read_bytes()
+    once(where, zip_of(changed(DAY_1, "users", "U1", familyName="Second")))
+    where.store().write_bytes(backup)
+    once(where, zip_of(changed(DAY_1, "users", "U1", familyName="Third")))
+    assert [one["run"] for one in documents_of(where)] == [f"{FEED}.1", f"{FEED}.3"]
+    assert {path.name for path in (where.state / "archive" / FEED).glob("*/*")} == {f"{FEED}.{n}" for n in (1, 2, 3)}
+
+
+def test_a_drop_that_the_store_does_not_know_is_kept(tmp_path: Path) -> None:
+    """It was claimed after the backup, so it lies nowhere else: it goes to quarantine."""
+    where, drop = place(tmp_path), zip_of(DAY_1)
+    once(where, drop)
+    unknown = where.state / "runs" / f"{FEED}.7"
+    unknown.mkdir()
+    (unknown / "roster.zip").write_bytes(drop)
+    assert once(where).code == 0
+    assert (where.state / "quarantine" / FEED / unknown.name / "roster.zip").read_bytes() == drop
+    assert not unknown.exists()
+
+
+def test_a_claim_that_the_store_had_not_heard_of_is_made_again(tmp_path: Path) -> None:
+    """The process was killed when the drop still lay in the inbox: it is taken from there, and once."""
+    where, drop = place(tmp_path), zip_of(DAY_1)
+    invoke(where, "once")
+    unknown = where.state / "runs" / f"{FEED}.1"
+    unknown.mkdir()
+    (unknown / "roster-0.zip").write_bytes(drop)
+    assert once(where, drop).code == 0
+    assert [one["run"] for one in documents_of(where)] == [f"{FEED}.1"]
+    assert not (where.state / "quarantine").exists()
