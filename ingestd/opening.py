@@ -20,10 +20,11 @@ def open_source(settings: config.FolderSource | config.SftpSource, fetched: Path
     """
     if isinstance(settings, config.FolderSource):
         return FolderSource(settings.path, quiet_period=settings.quiet_period.total_seconds())
-    return RemoteSource(_account(settings), _terms(settings), fetched / _place(settings))
+    return RemoteSource(account_of(settings), _terms(settings), fetched / _place(settings))
 
 
-def _account(settings: config.SftpSource) -> Account:
+def account_of(settings: config.SftpSource) -> Account:
+    """Return where a remote source logs in."""
     return Account(
         settings.host,
         settings.port,
