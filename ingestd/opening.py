@@ -21,7 +21,7 @@ def open_source(settings: config.FolderSource | config.SftpSource, fetched: Path
     """
     if isinstance(settings, config.FolderSource):
         return FolderSource(settings.path, quiet_period=settings.quiet_period.total_seconds())
-    return RemoteSource(_account(settings), _terms(settings), fetched / _place(settings))
+    return RemoteSource(account_of(settings), _terms(settings), fetched / _place(settings))
 
 
 def served(inbox: Path) -> config.FolderSource:
@@ -29,7 +29,8 @@ def served(inbox: Path) -> config.FolderSource:
     return config.FolderSource.model_construct(kind="folder", path=inbox, quiet_period=timedelta(0))
 
 
-def _account(settings: config.SftpSource) -> Account:
+def account_of(settings: config.SftpSource) -> Account:
+    """Return where a remote source logs in."""
     return Account(
         settings.host,
         settings.port,

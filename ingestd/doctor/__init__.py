@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingestd.config import Config, FolderSource
-from ingestd.config.models import SftpSource
+from ingestd.config import Config, FolderSource, SftpSource
 from ingestd.doctor.check import Check, State, User, fault, ok, stat_of
 from ingestd.doctor.folders import look_at_state
 from ingestd.doctor.inboxes import lease_right, look_at_inbox, look_at_inotify
 from ingestd.doctor.machine import look_at_clock, look_at_machine
-from ingestd.doctor.network import Remote, look_at_remote, look_at_server
+from ingestd.doctor.network import look_at_remote, look_at_server
 from ingestd.doctor.sshd import look_at_sshd
 from ingestd.doctor.stores import all_references, look_at_secret, look_at_store
+from ingestd.opening import account_of
 
 __all__ = ["Check", "State", "configuration", "examine", "look_at_machine"]
 
@@ -55,12 +55,8 @@ def examine(config: Config, *, network: bool = False) -> Iterator[Check]:
         yield from look_at_sshd(inbox, user)
     if config.server:
         yield from look_at_server(*config.server.listen, config.state_dir / "server", config.feeds)
-    for remote in (_remote(one) for one in sources if isinstance(one, SftpSource)):
-        yield from look_at_remote(remote, network=network)
-
-
-def _remote(source: SftpSource) -> Remote:
-    return Remote(source.host, getattr(source, "port", 22), source.known_hosts, getattr(source, "host_key", ()))
+    for remote in (one for one in sources if isinstance(one, SftpSource)):
+        yield from look_at_remote(account_of(remote), remote.path, network=network)
 
 
 def _daemon(state_dir: Path) -> User:

@@ -18,7 +18,7 @@ from ingestd.sources.base import is_drop_name
 
 PROBE = ".ingestd-doctor-"
 """How the name of a file begins that is made in an inbox and removed: one that every source passes over."""
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds within which inotify has to tell of a new file."""
 REMOTE = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "gluster", "afs", "virtiofs")
 """File systems, by how their names begin, on which other machines may write without a word to our kernel."""

@@ -1,42 +1,21 @@
 """The embedded server's port, key and accounts; and vendors' servers: whether each is there and is the one pinned."""
 
-import base64
 import errno
-import hashlib
-import logging
 import os
 import socket
 import stat
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-import paramiko
-from paramiko.ssh_exception import IncompatiblePeer
-
 from ingestd.doctor.check import Check, fault, ok, warning
+from ingestd.errors import IngestdError
+from ingestd.sources.remote_client import Account, connected, known_keys
+from ingestd.sources.remote_folder import Patience
 
 PATIENCE = 10.0
 """Seconds for each step towards a server."""
-_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512")
-_UNHEARD = "paramiko.doctor"
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """A vendor's server, and what proves that it is the one: a known_hosts file, fingerprints, or both."""
-
-    host: str
-    port: int
-    known_hosts: Path | None
-    fingerprints: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Return the name by which a known_hosts file lists it."""
-        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
 
 
 # The embedded server ------------------------------------------------------------------------------------------------
@@ -107,74 +86,20 @@ def _feed_of(account: Path) -> str | None:
 # Vendors' servers ---------------------------------------------------------------------------------------------------
 
 
-def look_at_remote(remote: Remote, *, network: bool) -> Iterator[Check]:
-    """Yield what can be said of a vendor's server; it is only spoken to with `network`."""
-    known = _known(remote)
-    yield judge_pin(remote, len(known))
-    if not network:
-        return
-    pinned = known | set(remote.fingerprints)
+def look_at_remote(account: Account, path: str, *, network: bool) -> Iterator[Check]:
+    """Yield what can be said of a vendor's server; it is spoken to only with `network`, as the source itself does."""
+    name = f"{account.host}:{account.port}"
     try:
-        yield judge_remote(remote, _key_of(remote, pinned), pinned)
-    except OSError as error:
-        yield judge_silence(remote, error.strerror or "nothing came in time")
-    except (paramiko.SSHException, EOFError):
-        yield judge_silence(remote, "it does not speak SSH as we do")
+        keys = len(known_keys(account)) + len(account.fingerprints)
+        yield ok("remote", f"{name} is pinned by {keys} keys")
+        if network:
+            with connected(account, path, Patience(connect=PATIENCE), hold=_let_go) as folder:
+                folder.listing()
+            yield ok("remote", f"{name} is the server that is pinned; we can log in and list {path}")
+    except IngestdError as error:
+        remedy = f"ask the vendor; `sftp -P {account.port} {account.user}@{account.host}` may tell more"
+        yield fault("remote", f"{name}: {error}", remedy)
 
 
-def judge_pin(remote: Remote, known: int) -> Check:
-    """Judge whether the server's key is pinned; `known` is how many keys its known_hosts file has of it."""
-    if known or remote.fingerprints:
-        return ok("remote", f"{remote.name} is pinned by {known + len(remote.fingerprints)} keys")
-    remedy = f"ssh-keyscan -p {remote.port} {remote.host}, compare with what the vendor says, and write it there"
-    return fault("remote", f"{remote.known_hosts} has no key of {remote.name}", remedy)
-
-
-def judge_remote(remote: Remote, found: str, pinned: Collection[str]) -> Check:
-    """Judge the fingerprint of the key that a server has."""
-    if found not in pinned:
-        remedy = "ask the vendor whether the key was changed, and by no means just pin the new one"
-        return fault("remote", f"{remote.name} has another key than the one pinned: {found}", remedy)
-    return ok("remote", f"{remote.name} answers, with the key that is pinned")
-
-
-def judge_silence(remote: Remote, why: str) -> Check:
-    """Judge a server that has shown no key."""
-    return fault("remote", f"{remote.name} does not answer: {why}", "ask the vendor; look at firewalls and names")
-
-
-def fingerprint(key: paramiko.PKey) -> str:
-    """Return a key's fingerprint as `ssh-keygen -l` prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
-
-
-def _known(remote: Remote) -> set[str]:
-    """Return the fingerprints of all keys that the known_hosts file has of a server."""
-    keys = paramiko.HostKeys()
-    with suppress(OSError):
-        if remote.known_hosts:
-            keys.load(str(remote.known_hosts))
-    return {fingerprint(key) for key in (keys.lookup(remote.name) or {}).values()}
-
-
-def _key_of(remote: Remote, pinned: Collection[str]) -> str:
-    """Return the fingerprint of the server's key that is pinned, else of the one that we like best."""
-    shown: list[str] = []
-    for kind in _KINDS:
-        with suppress(IncompatiblePeer):
-            shown.append(_ask(remote, kind))
-    if not shown:
-        raise paramiko.SSHException("no key of a kind that we take")
-    return next((one for one in shown if one in pinned), shown[0])
-
-
-def _ask(remote: Remote, kind: str) -> str:
-    """Return the fingerprint of the server's key of one kind."""
-    logging.getLogger(_UNHEARD).setLevel(logging.CRITICAL + 1)
-    line = socket.create_connection((remote.host, remote.port), PATIENCE)
-    with closing(paramiko.Transport(line)) as transport:
-        transport.set_log_channel(_UNHEARD)
-        transport.banner_timeout = PATIENCE
-        transport.get_security_options().key_types = (kind,)
-        transport.start_client(timeout=PATIENCE)
-        return fingerprint(transport.get_remote_server_key())
+def _let_go(_transport: object) -> None:
+    """Have nobody else end the connection."""

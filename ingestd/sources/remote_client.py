@@ -80,7 +80,7 @@ def _transport(line: socket.socket, account: Account) -> paramiko.Transport:
     try:
         transport = paramiko.Transport(line, disabled_algorithms=OLD)
         transport.set_log_channel(_UNHEARD)
-        pinned = set(_known(account))
+        pinned = set(known_keys(account))
         if pinned and not account.fingerprints:  # a server has a key of each kind, and shows that which is asked for
             options = transport.get_security_options()
             options.key_types = [name for name in options.key_types if _kind(name) in pinned] or options.key_types
@@ -104,13 +104,17 @@ def _log_in(transport: paramiko.Transport, account: Account, patience: Patience)
 
 
 def _check_host(shown: paramiko.PKey, account: Account) -> None:
-    known = _known(account).get(shown.get_name())
+    known = known_keys(account).get(shown.get_name())
     if shown.fingerprint not in account.fingerprints and known != shown:
         raise RemoteError("host key is not the pinned one; ask the vendor before you pin another (README)")
 
 
-def _known(account: Account) -> dict[str, paramiko.PKey]:
-    """Return the keys that the file of known hosts has for this host, by kind."""
+def known_keys(account: Account) -> dict[str, paramiko.PKey]:
+    """Return the keys that the file of known hosts has for this host, by kind.
+
+    Raises:
+        RemoteError: it has none, and no fingerprint stands in for it; or it cannot be read.
+    """
     if account.known_hosts is None:
         return {}
     name = account.host if account.port == 22 else f"[{account.host}]:{account.port}"

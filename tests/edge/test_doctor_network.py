@@ -1,23 +1,19 @@
 """What the doctor says of the embedded server and of vendors' servers, with real ones on loopback."""
 
 import errno
-import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import paramiko
 import pytest
+from remote_world import Keys, openssh
 
 from ingestd.doctor import network
 from ingestd.doctor.check import Check, State
-from ingestd.doctor.network import Remote, look_at_remote, look_at_server
+from ingestd.doctor.network import look_at_remote, look_at_server
 
 LOOPBACK = "127.0.0.1"
-KEY = paramiko.ECDSAKey.generate()
-OTHER = paramiko.ECDSAKey.generate()
 
 
 def states(checks: Iterator[Check]) -> dict[str, State]:
@@ -91,80 +87,58 @@ def test_each_account_has_a_feed(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    """Be a vendor's server for as many clients as come; return its port."""
+def keys(tmp_path: Path) -> Keys:
+    """Return the keys of a server and of our account there."""
+    return Keys.make(tmp_path)
+
+
+@pytest.fixture
+def port(keys: Keys, tmp_path: Path) -> Iterator[int]:
+    """Run OpenSSH's server; return its port."""
+    with openssh(keys, tmp_path) as found:
+        yield found
+
+
+def test_a_pinned_server_lets_us_in(keys: Keys, port: int, tmp_path: Path) -> None:
+    """As the source itself would: its key is the one pinned, ours is taken, and the folder can be listed."""
+    checks = list(look_at_remote(keys.account(port), str(tmp_path), network=True))
+    assert [check.state for check in checks] == [State.OK, State.OK]
+    assert str(tmp_path) in checks[1].found
+
+
+def test_nothing_is_spoken_to_unless_asked_for(keys: Keys, tmp_path: Path) -> None:
+    """Without `--network` only the pin is looked at."""
+    (check,) = look_at_remote(keys.account(1), str(tmp_path), network=False)
+    assert check.state is State.OK
+
+
+def test_another_key_is_a_fault(keys: Keys, port: int, tmp_path: Path) -> None:
+    """Nobody is told to trust it."""
+    (_, check) = look_at_remote(keys.account(port, fingerprints=("SHA256:x",)), str(tmp_path), network=True)
+    assert check.state is State.FAULT
+    assert "not the pinned one" in check.found
+
+
+def test_a_folder_that_is_not_there_is_a_fault(keys: Keys, port: int, tmp_path: Path) -> None:
+    """The login alone says nothing of it."""
+    (_, check) = look_at_remote(keys.account(port), str(tmp_path / "nowhere"), network=True)
+    assert check.state is State.FAULT
+
+
+def test_a_server_that_is_not_there_is_a_fault(keys: Keys, tmp_path: Path) -> None:
+    """With what the network says, and how to ask again by hand."""
     with socket.create_server((LOOPBACK, 0)) as ear:
-        thread = threading.Thread(target=_serve, args=(ear,))
-        thread.start()
-        yield ear.getsockname()[1]
-        ear.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        nobody = ear.getsockname()[1]
+    (_, check) = look_at_remote(keys.account(nobody), str(tmp_path), network=True)
+    assert check.state is State.FAULT
+    assert f"sftp -P {nobody} root@{LOOPBACK}" in check.remedy
 
 
-def _serve(ear: socket.socket) -> None:
-    while True:
-        try:
-            line, _ = ear.accept()
-        except OSError:
-            return
-        with closing(paramiko.Transport(line)) as transport:
-            transport.set_log_channel(network._UNHEARD)
-            transport.add_server_key(KEY)
-            try:
-                transport.start_server(server=paramiko.ServerInterface())
-                transport.join(20)
-            except (paramiko.SSHException, EOFError):
-                continue
-
-
-def remote(port: int, *fingerprints: str, known_hosts: Path | None = None) -> Remote:
-    """Return a vendor's server at a port, with what is pinned of it."""
-    return Remote(LOOPBACK, port, known_hosts, fingerprints)
-
-
-def test_a_pinned_server_is_known_again(port: int) -> None:
-    """By the fingerprint of its key, as `ssh-keygen -l` prints it."""
-    pinned = remote(port, network.fingerprint(KEY))
-    assert [check.state for check in look_at_remote(pinned, network=True)] == [State.OK, State.OK]
-
-
-def test_a_known_hosts_file_pins_too(port: int, tmp_path: Path) -> None:
-    """As OpenSSH writes it, with the port."""
+def test_without_a_pin_there_is_no_trust(keys: Keys, tmp_path: Path) -> None:
+    """A known_hosts file without the server is a fault, also without `--network`."""
     known = tmp_path / "known_hosts"
-    known.write_text(f"[{LOOPBACK}]:{port} {KEY.get_name()} {KEY.get_base64()}\n")
-    pinned = remote(port, known_hosts=known)
-    assert [check.state for check in look_at_remote(pinned, network=True)] == [State.OK, State.OK]
-
-
-def test_another_key_is_a_fault(port: int) -> None:
-    """The one that is there is told; nobody is told to trust it."""
-    (_, check) = look_at_remote(remote(port, network.fingerprint(OTHER)), network=True)
+    known.touch()
+    unpinned = keys.account(1, fingerprints=(), known_hosts=known)
+    (check,) = look_at_remote(unpinned, str(tmp_path), network=False)
     assert check.state is State.FAULT
-    assert network.fingerprint(KEY) in check.found
-
-
-def test_a_server_that_is_not_there_is_a_fault() -> None:
-    """With what the network says."""
-    with socket.create_server((LOOPBACK, 0)) as ear:
-        port = ear.getsockname()[1]
-    (_, check) = look_at_remote(remote(port, "SHA256:x"), network=True)
-    assert check.state is State.FAULT
-    assert os.strerror(errno.ECONNREFUSED) in check.found
-
-
-def test_a_server_of_another_kind_is_a_fault() -> None:
-    """One that greets, and not as SSH does."""
-    with socket.create_server((LOOPBACK, 0)) as ear:
-        speaker = threading.Thread(target=_say, args=(ear, b"220 ftp.example.org\r\n" * 200))
-        speaker.start()
-        (_, check) = look_at_remote(remote(ear.getsockname()[1], "SHA256:x"), network=True)
-        speaker.join()
-    assert check.state is State.FAULT
-    assert "does not speak SSH" in check.found
-
-
-def test_without_a_pin_there_is_no_trust(tmp_path: Path) -> None:
-    """A known_hosts file without the server is a fault; and nothing is spoken to unless asked for."""
-    (check,) = look_at_remote(remote(1, known_hosts=tmp_path / "known_hosts"), network=False)
-    assert check.state is State.FAULT
-    assert "ssh-keyscan" in check.remedy
+    assert "does not name this host" in check.found

@@ -534,8 +534,10 @@ def churn(world: World) -> None:
     for number in range(CHURN):
         for process in busy:
             assert process.stdout and process.stdout.readline() == "\n"
-        world.put(f"{number}.zip")
+        taken = world.put(f"{number}.zip")
         assert world.expected <= set(names(world.source, 1))
+        world.expected.discard(taken.name)
+        taken.unlink()
     sign.unlink()
     for process in busy:
         process.communicate(timeout=PATIENCE)

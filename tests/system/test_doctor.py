@@ -10,6 +10,8 @@ import pytest
 from builders import FEED, Done, Place, invoke, once, place, roster, zip_of
 
 from ingestd.config import load as load_config
+from ingestd.config.models import Server
+from ingestd.config.values import Address
 from ingestd.doctor import examine
 from ingestd.doctor.check import Check, State, User
 from ingestd.doctor.sshd import SSHD, look_at_sshd
@@ -122,6 +124,31 @@ def test_who_may_not_look_is_told_so(jail: Path) -> None:
         os.seteuid(0)
     assert (check.name, check.state) == ("user", State.FAULT)
     assert "as root" in check.remedy
+
+
+REMOTE = """
+[[sources]]
+kind = "sftp"
+host = "sis.example.org"
+user = "out"
+key = "file:{key}"
+host_key = ["SHA256:{fingerprint}"]
+path = "/export"
+"""
+
+
+def test_what_is_configured_beside_folders_is_looked_at(tmp_path: Path) -> None:
+    """A vendor's server with its secret, and the embedded server."""
+    key = tmp_path / "key"
+    key.write_text("a key, for all that is looked at")
+    key.chmod(0o644)
+    where = place(tmp_path / "site", more=REMOTE.format(key=key, fingerprint="A" * 43))
+    config = load_config(where.config)
+    config.state_dir.mkdir(mode=0o700)
+    server = Server.model_construct(listen=Address("127.0.0.1", 0), host_key="env:PATH")
+    found = {check.name: check.state for check in examine(config.model_copy(update={"server": server}))}
+    assert (found["remote"], found["secret"]) == (State.OK, State.FAULT)
+    assert (found["server"], found["accounts"]) == (State.OK, State.WARNING)
 
 
 # OpenSSH ------------------------------------------------------------------------------------------------------------
