@@ -314,4 +314,4 @@ def exit_code(run: Run) -> int:
     counts = run.document.get("findings", {})
     if run.state is State.REJECTED or counts.get("error") or counts.get("catastrophic"):
         return 1
-    return 3 if run.state is State.HELD else 0
+    return 3 if run.state is State.HELD or run.document.get("waits_for") else 0
