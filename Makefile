@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-corpus test-others lint types docs fuzz bench bench-validation lock clean
+.PHONY: help venv demo test test-corpus test-others lint types docs fuzz images watching bench bench-validation lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -36,6 +36,12 @@ test-others: $(READY)
 
 fuzz: $(READY) ## all laws with twenty times as many examples
 	INGESTD_FUZZ=20 $(BIN)/pytest tests/laws tests/core tests/edge/test_unpack.py $(ARGS)
+
+images: $(READY) ## try 60,000 partial images of drops: none may be taken for a whole one
+	$(BIN)/python tests/bench/images.py $(ARGS)
+
+watching: $(READY) ## harm a watched folder at length: 100,000 drops in one overflow, 4,000 amid churn
+	INGESTD_CREATES=100000 INGESTD_CHURN=4000 $(BIN)/pytest tests/edge/test_watcher_scenarios.py $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -17,19 +17,14 @@ from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import UsageError, WorkerError
 from ingestd.feedloop import Taken
 from ingestd.intake import Claims, finish_claim
+from ingestd.opening import open_source
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
 from ingestd.runs import Clock, Runs, Stop, modes_of, utc_now
 from ingestd.sources.base import Drop, Source, look_of
-from ingestd.sources.folder import FolderSource
 from ingestd.stages import Show, Stages, never
 from ingestd.store import Run
-
-
-def _open_folder(settings: config.FolderSource) -> FolderSource:
-    quiet = settings.quiet_period.total_seconds()
-    return FolderSource(settings.path, quiet_period=quiet, ready=settings.ready, loose_csv=settings.loose_csv)
 
 
 class Feed:
@@ -49,9 +44,9 @@ class Feed:
         self.settings = settings
         self.runs = Runs(settings, rules, state_dir, show=show, clock=clock, stages=stages)
         self.store, self.filing = self.runs.store, self.runs.filing
-        folders = [one for one in settings.sources if isinstance(one, config.FolderSource)]
-        self.sources: Sequence[Source] = [_open_folder(one) for one in folders]
-        self._claims = Claims(self.runs, folders)
+        opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in settings.sources]
+        self.sources: Sequence[Source] = [source for source, _ in opened]
+        self._claims = Claims(self.runs, {source.path: one.incomplete_after for source, one in opened})
         self.waiting = self._claims.waiting
         self._clock = clock
         self._log = structlog.get_logger().bind(feed=self.name)

@@ -3,7 +3,7 @@
 import filecmp
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-from ingestd import config
 from ingestd.claim import Copied, NotReadyError, copy_drop, remove_drop
 from ingestd.core import sentinel
 from ingestd.core.findings import batch
@@ -36,10 +35,13 @@ PATIENCE = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Claims a feed's drops. `waiting` has those that are not whole yet, each with the finding that says so."""
+    """Claims a feed's drops. `waiting` has those that are not whole yet, each with the finding that says so.
+
+    `patience` has the inboxes, each with how long what is not whole may lie there unchanged.
+    """
 
     runs: Runs
-    sources: Sequence[config.FolderSource]
+    patience: Mapping[Path, timedelta]
     waiting: list[tuple[Path, Batch]] = field(default_factory=list)
 
     def claim(self, drop: Drop, stop: Stop) -> Run | None:
@@ -76,8 +78,7 @@ class Claims:
 
     def lies_in_an_inbox(self, folder: Path) -> bool:
         """Return whether the drop of a run's folder still lies in an inbox, byte for byte."""
-        inboxes = [one.path for one in self.sources]
-        pairs = [(kept, inbox / kept.name) for kept in folder.iterdir() for inbox in inboxes]
+        pairs = [(kept, inbox / kept.name) for kept in folder.iterdir() for inbox in self.patience]
         return any(drop.is_file() and filecmp.cmp(kept, drop, shallow=False) for kept, drop in pairs)
 
     def _completeness(self, copied: Copied, stop: Stop) -> Completeness:
@@ -98,8 +99,7 @@ class Claims:
     def _is_given_up(self, drop: Drop) -> bool:
         """Return whether what is not whole has lain unchanged long enough: ctime, which no client can set."""
         last = max(look.ctime_ns for look in (drop.look, *(one.look for one in drop.sentinels)))
-        inbox = drop.path.parent
-        patience = next((one.incomplete_after for one in self.sources if one.path == inbox), PATIENCE)
+        patience = self.patience.get(drop.path.parent, PATIENCE)
         return self.runs.clock().timestamp() - last / 1e9 >= patience.total_seconds()
 
     def _log(self) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ingestd import unpack, worker
-from ingestd.confine import Limits
+from ingestd.confine import Confined, Limits
 from ingestd.core.columns import TEXT
 from ingestd.core.model import Ints, Mode
 from ingestd.core.scan import Live
@@ -51,6 +51,17 @@ def completeness(path: Path, limits: PackageLimits, stages: Stages) -> Completen
         return worker.run(_completeness, path.absolute(), limits, limits=_allowed(limits, size), stages=stages).value
     except unpack.PackageFault as fault:
         return Completeness(Verdict.BROKEN, fault.batch)
+
+
+def confinement(path: Path) -> Confined:
+    """Have a small package looked through as any drop is; return how the process that did it was confined.
+
+    Raises:
+        PackageFault, OSError, WorkerError, UnforeseenError: as `worker.run`.
+    """
+    prepare()
+    limits = PackageLimits()
+    return worker.run(_completeness, path.absolute(), limits, limits=_allowed(limits, 0), stages=Stages()).confined
 
 
 def read_package(path: Path, limits: PackageLimits, past: Snapshot | None, terms: Terms, stages: Stages) -> Examined:

@@ -85,7 +85,8 @@ def check_head(handle: BinaryIO) -> None:
     begins = head[:4]
     if not any(begins):
         fail("incomplete-zip", "it is empty" if not begins else "it begins with zeros")
-    if not (LOCAL.startswith(begins) or _END.startswith(begins)):
+    came = begins.rstrip(b"\0")
+    if not (LOCAL.startswith(came) or _END.startswith(came)):
         kinds = (kind for magic, kind in _OTHERS.items() if head.startswith(magic))
         fail("not-a-zip", f"it is {next(kinds, None) or _kind_within(head)}")
 
@@ -111,6 +112,8 @@ def find_directory(handle: BinaryIO, limits: PackageLimits) -> tuple[int, int]:
         end, here, count, length, start = _find_end_64(handle, end, (here, count, length, start))
     elif 0xFFFF in {here, count} or 0xFFFFFFFF in {length, start}:
         fail("incomplete-zip", "its zip64 end record is missing")
+    if here > count:
+        fail("incomplete-zip", "its end record tells of fewer members in all than in this file")
     if disk not in {0, 0xFFFF} or disk_0 not in {0, 0xFFFF} or here != count:
         fail("unsafe-zip", "it is a part of a split zip")
     if start + length != end:

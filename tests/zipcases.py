@@ -85,6 +85,9 @@ CASES = [
     *(Odd(f"head: {name}", raw, "not-a-zip", says, PLAIN) for name, (raw, says) in HEADS.items()),
     # Still on its way, or damaged -------------------------------------------------------------------------------
     Odd("first byte", b"P", "incomplete-zip", "does not end", EMPTY),
+    Odd("first byte of a file that has its room already", b"P" + bytes(5000), "incomplete-zip", "does not end", EMPTY),
+    Odd("end record that has come by half", craft([USERS], here=1, count=0), "incomplete-zip", "fewer members in all",
+        PLAIN),
     Odd("zeros", bytes(5000), "incomplete-zip", "begins with zeros", PLAIN),
     Odd("nested zip, cut at its end", NESTED[: NESTED.index(b"PK\5\6") + 22], "incomplete-zip", "too many", NESTED),
     Odd("name in a hole", craft([USERS]).replace(b"users.csvPK\5", bytes(9) + b"PK\5"), "incomplete-zip",

@@ -32,6 +32,7 @@ _SHORT = 17  # columns: what fits is never broken, be it a time, a state or the 
 STYLES = {
     "applied": "green", "held": "yellow", "rejected": "red", "failed": "red", "catastrophic": "bold red",
     "error": "red", "warning": "yellow", "info": "dim", "accepted": "green",
+    "ok": "green", "fault": "red",
 }  # fmt: skip
 
 

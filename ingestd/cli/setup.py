@@ -30,14 +30,8 @@ def config() -> None:
 @pass_app
 def config_check(app: App, as_json: bool) -> None:
     """Tell all faults of the configuration at once."""
-    problems: list[str] = []
-    feeds = 0
-    try:
-        feeds = len(app.config.feeds)
-        for rules in {feed.rules for feed in app.config.feeds.values()}:
-            problems += _rules_problems(rules)
-    except ConfigError as error:
-        problems += error.problems
+    problems = config_problems(app)
+    feeds = 0 if problems else len(app.config.feeds)
     if as_json:
         echo_json({"ok": not problems, "feeds": feeds, "problems": problems})
     else:
@@ -45,6 +39,15 @@ def config_check(app: App, as_json: bool) -> None:
             click.echo(problem, err=True)
         click.echo(f"{len(problems)} faults." if problems else f"The configuration is sound: {feeds} feeds.")
     sys.exit(2 if problems else 0)
+
+
+def config_problems(app: App) -> list[str]:
+    """Return all faults of the configuration and of the rules that it names."""
+    try:
+        rules = {feed.rules for feed in app.config.feeds.values()}
+    except ConfigError as error:
+        return [*error.problems]
+    return [problem for path in sorted(rules) for problem in _rules_problems(path)]
 
 
 def _rules_problems(path: Path) -> tuple[str, ...]:

@@ -35,6 +35,10 @@ A file moved in is only *created*; OpenSSH's v3 rename is a link and an unlink, 
 """
 
 
+ROOM = 8
+"""Descriptors that must be free before a folder is watched; an observer takes three."""
+
+
 class FolderSource:
     """A flat folder of drops, each stable when it has looked the same for `quiet_period` seconds.
 
@@ -83,6 +87,10 @@ class FolderSource:
     def waiting(self) -> Sequence[Sighting]:
         """Return what the last scan found in its quiet period."""
         return self._waiting
+
+    def is_looking(self) -> bool:
+        """Return False: a scan sees all there is."""
+        return False
 
     def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` when a file is put into the folder, soon after: inotify where it works, else at the next scan."""
@@ -211,8 +219,10 @@ class _Watcher:
         folder = self._path.stat()
         self._hint = _Hint(self._wake, heard=True)
         try:
+            _check_room()
             self._observer = self._make()
-            self._observer.schedule(self._hint, str(self._path), recursive=False, event_filter=HINTS)
+            # A symbolic link itself never has news: it is the folder behind it that is watched.
+            self._observer.schedule(self._hint, str(self._path.resolve()), recursive=False, event_filter=HINTS)
             self._observer.start()
         except (OSError, RuntimeError) as error:  # no inotify left, no thread left
             self._stop()
@@ -246,6 +256,19 @@ class _Hint(FileSystemEventHandler):
         with suppress(Exception):
             if self._wake is not None:
                 self._wake()
+
+
+def _check_room() -> None:
+    """Raise OSError unless an observer can have its descriptors, and some remain to work with.
+
+    One that gets only some of them leaves those open for good (watchdog 7.1), and we try again at every rescan.
+    """
+    probes: list[int] = []
+    try:
+        probes += (os.eventfd(0) for _ in range(ROOM))
+    finally:
+        for probe in probes:
+            os.close(probe)
 
 
 def _list(folder: Path) -> dict[str, os.stat_result]:

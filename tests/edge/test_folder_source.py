@@ -10,11 +10,10 @@ import pytest
 from intake_world import PATIENCE, Log, kept_log, put
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
+from watching import LONG_AGO, Bell, inotify_descriptors, is_watching_again, names, watch
 
 from ingestd.sources.base import is_drop_name, is_passing
 from ingestd.sources.folder import FolderSource
-
-LONG_AGO = datetime.fromtimestamp(0, UTC)  # the wall's time: nothing here has been at rest before
 
 
 @pytest.fixture
@@ -38,45 +37,6 @@ def source(log: Log, inbox: Path) -> Iterator[FolderSource]:
     source = FolderSource(inbox, quiet_period=0)
     yield source
     source.close()
-
-
-def names(source: FolderSource, now: float = 0) -> list[str]:
-    """Scan and return the names of the stable drops."""
-    return [drop.path.name for drop in source.scan(now, LONG_AGO)]
-
-
-class Bell:
-    """What a source wakes. Waiting for it says whether it rang since the last wait."""
-
-    def __init__(self) -> None:
-        self._rung = threading.Event()
-        self.ring: Callable[[], None] = self._rung.set
-
-    def has_rung(self, patience: float = PATIENCE) -> bool:
-        """Wait for it, and be ready for the next time."""
-        rung = self._rung.wait(patience)
-        self._rung.clear()
-        return rung
-
-
-def inotify_descriptors() -> set[int]:
-    """Return this process's descriptors that are inotify's."""
-    found = set()
-    for link in Path("/proc/self/fd").iterdir():
-        try:
-            if str(link.readlink()) == "anon_inode:inotify":
-                found.add(int(link.name))
-        except FileNotFoundError:
-            continue
-    return found
-
-
-def watch(source: FolderSource, bell: Bell) -> int:
-    """Have the source watch; return the descriptor of its inotify."""
-    before = inotify_descriptors()
-    source.watch(bell.ring)
-    (descriptor,) = inotify_descriptors() - before
-    return descriptor
 
 
 # What is seen ---------------------------------------------------------------------------------------------------
@@ -267,14 +227,6 @@ def test_a_bell_that_raises_does_not_end_the_watch(source: FolderSource, inbox: 
     for name in ("a.zip", "b.zip"):
         put(inbox / name)
         assert bell.has_rung()
-
-
-def is_watching_again(source: FolderSource, inbox: Path, bell: Bell) -> bool:
-    """Return whether a new file rings within moments, after whatever rang before."""
-    while bell.has_rung(patience=0.1):
-        pass
-    put(inbox / f"proof{len(list(inbox.iterdir()))}.zip")
-    return bell.has_rung()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
