@@ -86,11 +86,22 @@ def remove_drop(drop: Drop) -> bool:
     Between look and removal lie some microseconds in which a sender could put another file in its place: no call of
     the kernel closes them. The daemon therefore never removes a drop before the copy of it is safe.
     """
-    if _look_at(drop.path) != drop.look:
+    if not is_unchanged(drop):
         return False
     drop.path.unlink(missing_ok=True)
     sync_folder(drop.path.parent)
     return True
+
+
+def is_unchanged(drop: Drop) -> bool:
+    """Return whether a drop's path is still the file that was sighted, unchanged."""
+    return _look_at(drop.path) == drop.look
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file of our own, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def has_writer(descriptor: int) -> bool | None:
@@ -141,7 +152,7 @@ def _check_at_rest(descriptor: int, drop: Drop) -> None:
     if has_writer(descriptor):
         raise NotReadyError(NotReady.HAS_WRITER)
     # The look comes after the question for writers: one that wrote and closed in between is seen by what it changed.
-    if look_of(os.fstat(descriptor)) != drop.look or _look_at(drop.path) != drop.look:
+    if look_of(os.fstat(descriptor)) != drop.look or not is_unchanged(drop):
         raise NotReadyError(NotReady.CHANGED)
 
 

@@ -17,7 +17,7 @@ from ingestd.core.ways import Ways, is_utf_8, to_utf_8
 from ingestd.settling import NoPast, Others, Past, Settling, untouched
 from ingestd.stages import Stages
 from ingestd.unpack import Package
-from schemas import NAMES, Table, load
+from schemas import NAMES, VERSIONS, Table, load
 
 __all__ = ["Examined", "NoPast", "Past", "Terms", "examine"]
 
@@ -116,6 +116,19 @@ def _manifest(package: Package, terms: Terms) -> tuple[Manifest | None, tuple[Ba
         found = (_converted(manifest.FILE, terms.ways),)
     read_manifest, told = manifest.parse(text, tuple(package.files), terms.oneroster)
     return read_manifest, (*found, *told)
+
+
+def declared_modes(package: Package) -> dict[str, Mode]:
+    """Return what a package says of its tables, without those that are absent; nothing if its manifest is bad.
+
+    Raises:
+        PackageFault: the manifest is damaged, or too long.
+    """
+    if manifest.FILE not in package.files:
+        return {name: Mode.BULK for name in NAMES[VERSIONS[-1]] if f"{name}.csv" in package.files}
+    found, _told = manifest.parse(package.read(manifest.FILE, MANIFEST_LIMIT), tuple(package.files))
+    modes = found.modes if found else {}
+    return {name: mode for name, mode in modes.items() if mode is not Mode.ABSENT and f"{name}.csv" in package.files}
 
 
 def _headers(package: Package) -> dict[str, tuple[str, ...]]:

@@ -1,31 +1,30 @@
 """One feed at work: it claims drops for the daemon, and does what the commands ask. What a run does is `runs`' part."""
 
-import filecmp
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from ingestd import config
-from ingestd.claim import NotReadyError, copy_drop, remove_drop
-from ingestd.core.model import Batch, Plan
+from ingestd.claim import copy_drop
+from ingestd.core.model import Plan
+from ingestd.core.order import next_of
 from ingestd.core.rules import Rules
-from ingestd.core.stability import Look
 from ingestd.core.state import UNFINISHED, WAITING, State
-from ingestd.errors import StoppingError, UsageError
-from ingestd.feedloop import Taken, describe
+from ingestd.errors import UsageError, WorkerError
+from ingestd.feedloop import Taken
+from ingestd.intake import Claims, finish_claim
 from ingestd.opening import open_source, served
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
-from ingestd.runs import Clock, Runs, Stop, utc_now
+from ingestd.runs import Clock, Runs, Stop, modes_of, utc_now
 from ingestd.sources.base import Drop, Source, look_of
 from ingestd.stages import Show, Stages, never
 from ingestd.store import Run
-from ingestd.unpack import Verdict
 
 
 class Feed:
@@ -44,13 +43,13 @@ class Feed:
     ) -> None:
         self.name = settings.key
         self.settings = settings
-        self.waiting: list[tuple[Path, Batch]] = []
         self.runs = Runs(settings, rules, state_dir, show=show, clock=clock, stages=stages)
         self.store, self.filing = self.runs.store, self.runs.filing
         places = [*settings.sources, *([served(served_inbox)] if served_inbox else [])]
         opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in places]
         self.sources: Sequence[Source] = [source for source, _ in opened]
-        self._patience = {source.path: one.incomplete_after for source, one in opened}
+        self._claims = Claims(self.runs, {source.path: one.incomplete_after for source, one in opened})
+        self.waiting = self._claims.waiting
         self._clock = clock
         self._log = structlog.get_logger().bind(feed=self.name)
 
@@ -65,27 +64,25 @@ class Feed:
 
     # Intake: what the daemon calls ---------------------------------------------------------------------------
 
-    def take(self, drop: Drop, stop: Stop) -> Taken:
-        """Claim a stable drop and run it; WAIT if it is incomplete or has a writer."""
+    def take(self, drop: Drop, stop: Stop, behind: Sequence[Drop] = ()) -> Taken:
+        """Claim a stable drop and run it; WAIT if it is incomplete or has a writer.
+
+        Those `behind` it are claimed with it, as far as they are whole: one may take another's place.
+        """
         with self.store.locked():
             self._go_on(stop)
-            number = self._next_number()
-            spool = self.filing.spool(number)
-            try:
-                copied = copy_drop(drop, spool, progress=_stopping(stop))
-            except NotReadyError:
-                shutil.rmtree(spool)
+            first = self._claims.claim(drop, stop)
+            if first is None:
                 return Taken.WAIT
-            whole = completeness(copied.path, package_limits(self.settings.package), Stages(stop=stop))
-            if whole.verdict is Verdict.INCOMPLETE and whole.batch and not self._is_given_up(drop):
-                shutil.rmtree(spool)
-                self.waiting.append((drop.path, whole.batch))
-                self._log.warning("drop.waiting", code=whole.batch.code)
-                return Taken.WAIT
-            run = self.runs.begin(number, spool, drop.path.name, copied.sha256, _origin(drop))
-            self._take_out(drop)
-            self.runs.process(run, stop)
+            claimed = [first, *filter(None, (self._claim_early(one, stop) for one in behind))]
+            self._go_on(stop, fresh=[run.id for run in claimed])
         return Taken.DONE
+
+    def _claim_early(self, drop: Drop, stop: Stop) -> Run | None:
+        """Claim a drop that will be offered by itself later: what is wrong is told then."""
+        with suppress(OSError, WorkerError):
+            return self._claims.claim(drop, stop)
+        return None
 
     def resume(self, stop: Stop) -> None:
         """Go on with the runs that an earlier process left behind, and try again what the world let fail."""
@@ -119,52 +116,53 @@ class Feed:
 
         Or a kill came before the store had learnt of the run. Then the drop still lies in its inbox.
         """
-        if self._lies_in_an_inbox(folder):
+        if self._claims.lies_in_an_inbox(folder):
             shutil.rmtree(folder)
         else:
             self._log.warning("run.unknown", run=folder.name)
             self.filing.set_aside(folder)
 
-    def _lies_in_an_inbox(self, folder: Path) -> bool:
-        pairs = [(kept, inbox / kept.name) for kept in folder.iterdir() for inbox in self._patience]
-        return any(drop.is_file() and filecmp.cmp(kept, drop, shallow=False) for kept, drop in pairs)
+    def _go_on(self, stop: Stop, fresh: Sequence[str] = ()) -> None:
+        """Go on with the runs that are not through, in their order; what a killed process did must be recorded first.
 
-    def _next_number(self) -> int:
-        """Return the number of the next run, which no folder has either: a store from a backup has forgotten some."""
-        number = self.store.next_number()
-        while self.filing.find(f"{self.name}.{number}"):
-            number += 1
-        return number
-
-    def _go_on(self, stop: Stop) -> None:
-        """Go on with runs that a killed process left: what they did must be recorded before anything is planned."""
+        `fresh` are those that this process has just begun.
+        """
+        blocked: list[Run] = []
         for run in reversed(self.store.runs(*UNFINISHED)):
-            self._log.info("run.resumed", run=run.id)
-            _finish_claim(run)
-            self.runs.process(run, stop)
+            if run.id not in fresh and not run.document.get("waits_for"):
+                self._log.info("run.resumed", run=run.id)
+                finish_claim(run)
+        while turn := self._next(blocked):
+            if blocker := self._blocker(turn, blocked, stop):
+                blocked.append(self.runs.wait(turn, blocker))
+            else:
+                self.runs.process(turn, stop)
+
+    def _next(self, blocked: Sequence[Run]) -> Run | None:
+        """Return the run to work on next: one that is being applied, else what the order of drops says."""
+        known = {run.id for run in blocked}
+        waiting = [run for run in reversed(self.store.runs(*UNFINISHED)) if run.id not in known]
+        applying = [run for run in waiting if run.state is State.APPLYING]
+        return next(iter(applying), None) or (waiting[next_of(list(map(modes_of, waiting)))] if waiting else None)
+
+    def _blocker(self, run: Run, blocked: Sequence[Run], stop: Stop) -> Run | None:
+        """Return the run that must come to its end before this one, if any; what failed is tried once more."""
+        older = self.runs.older_than(run, blocked)
+        for one in older:
+            again = self.runs.process(one, stop) if one.state is State.FAILED else one
+            if again.state in {State.HELD, State.FAILED, State.RECEIVED}:
+                return again
+        return None
 
     def _retry(self, stop: Stop) -> None:
         for run in self.store.runs(State.FAILED, limit=1):
             self.runs.process(run, stop)
-
-    def _take_out(self, drop: Drop) -> None:
-        """Remove a claimed drop from the inbox. If that fails the run goes on; next time the drop is a duplicate."""
-        try:
-            remove_drop(drop)
-        except OSError as error:
-            self._log.error("drop.stuck", **describe(error))
 
     def _due(self, wall: datetime) -> datetime:
         """Return the last time at which a tick was due."""
         local = wall.astimezone(self.settings.timezone)
         today = datetime.combine(local.date(), self.settings.schedule.apply_at, self.settings.timezone)
         return (today if today <= local else today - timedelta(days=1)).astimezone(UTC)
-
-    def _is_given_up(self, drop: Drop) -> bool:
-        """Return whether a zip that is cut off has lain unchanged long enough: ctime, which no client can set."""
-        rest = self._clock().timestamp() - drop.look.ctime_ns / 1e9
-        patience = self._patience.get(drop.path.parent, timedelta(minutes=30))
-        return rest >= patience.total_seconds()
 
     # What the commands call ----------------------------------------------------------------------------------
 
@@ -176,11 +174,14 @@ class Feed:
         """
         with self.store.locked():
             self._go_on(stop)
-            number = self._next_number()
+            number = self._claims.next_number()
             spool = self.filing.spool(number)
             source = path.resolve()
             copied = copy_drop(Drop(source, look_of(source.stat()), 0.0), spool)
-            run = self.runs.begin(number, spool, path.name, copied.sha256, {})
+            whole = completeness(copied.path, package_limits(self.settings.package), Stages(stop=stop))
+            run = self.runs.begin(number, spool, path.name, copied.sha256, {"modes": dict(whole.modes)})
+            if blocker := self._blocker(run, (), stop):
+                return self.runs.wait(run, blocker)
             return self.runs.process(run, stop, digest=digest)
 
     def release(self, run: str, digest: str, stop: Stop = never) -> Run:
@@ -194,19 +195,23 @@ class Feed:
             self._go_on(stop)
             held = self._held(run)
             self._log.info("run.released", run=run)
-            return self.runs.process(held, stop, digest=digest)
+            released = self.runs.process(held, stop, digest=digest)
+            self._go_on(stop)
+            return released
 
     def discard(self, run: str) -> Run:
         """Refuse a held run: nothing of it is applied."""
         with self.store.locked():
-            return self.runs.end(self._held(run), State.DISCARDED, {}, None)
+            discarded = self.runs.end(self._held(run), State.DISCARDED, {}, None)
+            self._go_on(never)
+            return discarded
 
     def replan(self, stop: Stop = never) -> Run | None:
         """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do."""
         prepared = self.runs.preview(None, stop)
         if not prepared.plan or self._is_held(prepared.plan):
             return None
-        number = self._next_number()
+        number = self._claims.next_number()
         run = self.runs.begin(number, self.filing.spool(number), None, "", {})
         return self.runs.process(run, stop)
 
@@ -234,25 +239,3 @@ class Feed:
         if found.state not in WAITING:
             raise UsageError(f"run {run} is {found.state}, not held; there is nothing to release or discard")
         return found
-
-
-def _origin(drop: Drop) -> dict[str, Any]:
-    """Return by what a drop is known again in its inbox."""
-    look = drop.look
-    return {"path": str(drop.path), "look": [look.dev, look.ino, look.size, look.mtime_ns, look.ctime_ns]}
-
-
-def _stopping(stop: Stop) -> Callable[[int, int], None]:
-    """Return a progress that abandons a long copy when asked to stop."""
-
-    def progress(_done: int, _total: int) -> None:
-        if stop():
-            raise StoppingError("asked to stop while claiming")
-
-    return progress
-
-
-def _finish_claim(run: Run) -> None:
-    """Take the drop of a run out of the inbox, if a crash came between the two."""
-    if run.origin.get("path"):
-        remove_drop(Drop(Path(run.origin["path"]), Look(*run.origin["look"]), 0.0))

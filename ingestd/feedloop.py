@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from ingestd.errors import StoppingError, UnforeseenError
-from ingestd.sources.base import Drop, Look, Source
+from ingestd.sources.base import Drop, Source
 
 
 class Taken(StrEnum):
@@ -49,8 +49,11 @@ class Intake(Protocol):
         """End the runs that an earlier process left behind. Called once, after the first scan, before any `take`."""
         ...
 
-    def take(self, drop: Drop, stop: Callable[[], bool]) -> Taken:
-        """Claim a stable drop and run it; WAIT if it is incomplete or has a writer."""
+    def take(self, drop: Drop, stop: Callable[[], bool], behind: Sequence[Drop] = ()) -> Taken:
+        """Claim a stable drop and run it; WAIT if it is incomplete or has a writer.
+
+        `behind` are those that will be offered after it.
+        """
         ...
 
     def tick(self, wall: datetime, stop: Callable[[], bool]) -> None:
@@ -108,9 +111,9 @@ class Shop:
 
 @dataclass(slots=True)
 class _Offer:
-    """A drop that was offered and still lies there: how it looked, when to offer it again, how often it has waited."""
+    """A drop that was offered and still lies there: how it was, when to offer it again, how often it has waited."""
 
-    look: Look
+    drop: Drop
     again: float
     times: int
 
@@ -176,7 +179,10 @@ class FeedLoop:
         try:
             drops = self._scan()
             self._resume()
-            offered = sum(map(self._offer, drops))
+            due = [drop for drop in drops if self._is_due(drop)]
+            for number, drop in enumerate(due):
+                self._offer(drop, due[number + 1 :])
+            offered = len(due)
             with self._slot():
                 self.intake.tick(self._shop.clock.wall(), self._shop.stopping.is_set)
         except Exception as error:  # whatever it is, it stays in this feed
@@ -215,19 +221,24 @@ class FeedLoop:
                 self.intake.resume(self._shop.stopping.is_set)
             self._has_resumed = True
 
-    def _offer(self, drop: Drop) -> bool:
-        """Offer a drop unless it was offered as it is and its time has not come; return whether it was."""
+    def _last(self, drop: Drop) -> _Offer | None:
+        """Return when a drop was offered as it is now."""
         last = self._offers.get(drop.path)
-        if last is None or last.look != drop.look:
-            last = _Offer(drop.look, again=-math.inf, times=0)
-        if self._shop.clock.monotonic() < last.again:
-            return False
+        return last if last and replace(last.drop, since=drop.since) == drop else None
+
+    def _is_due(self, drop: Drop) -> bool:
+        """Return whether a drop is to be offered: it has not been as it is, or its time has come again."""
+        last = self._last(drop)
+        return last is None or self._shop.clock.monotonic() >= last.again
+
+    def _offer(self, drop: Drop, behind: Sequence[Drop]) -> None:
+        last = self._last(drop)
+        times = last.times if last else 0
         with self._slot(is_run=True):
-            taken = self.intake.take(drop, self._shop.stopping.is_set)
+            taken = self.intake.take(drop, self._shop.stopping.is_set, behind)
         # What is done but could not be removed from the inbox is not offered for ever.
-        pause = self._doubled(self._shop.pace.rescan, last.times) if taken is Taken.WAIT else math.inf
-        self._offers[drop.path] = _Offer(drop.look, self._shop.clock.monotonic() + pause, last.times + 1)
-        return True
+        pause = self._doubled(self._shop.pace.rescan, times) if taken is Taken.WAIT else math.inf
+        self._offers[drop.path] = _Offer(drop, self._shop.clock.monotonic() + pause, times + 1)
 
     @contextmanager
     def _slot(self, *, is_run: bool = False) -> Iterator[None]:

@@ -20,7 +20,8 @@ def open_source(settings: config.FolderSource | config.SftpSource, fetched: Path
         fetched: the feed's folder for what comes from remote hosts.
     """
     if isinstance(settings, config.FolderSource):
-        return FolderSource(settings.path, quiet_period=settings.quiet_period.total_seconds())
+        quiet = settings.quiet_period.total_seconds()
+        return FolderSource(settings.path, quiet_period=quiet, ready=settings.ready, loose_csv=settings.loose_csv)
     return RemoteSource(account_of(settings), _terms(settings), fetched / _place(settings))
 
 

@@ -15,7 +15,7 @@ from ingestd.core.columns import TEXT
 from ingestd.core.model import Ints, Mode
 from ingestd.core.scan import Live
 from ingestd.core.validate import Note, validate
-from ingestd.examine import Examined, NoPast, Past, Terms, examine
+from ingestd.examine import Examined, NoPast, Past, Terms, declared_modes, examine
 from ingestd.snapshot import Place, Snapshot, open_snapshot
 from ingestd.stages import Stages
 from ingestd.unpack import Completeness, PackageLimits, Verdict, open_package
@@ -129,7 +129,11 @@ class _Remembered:
 
 
 def _completeness(_stages: Stages, path: Path, limits: PackageLimits) -> Completeness:
-    return unpack.completeness(path, limits)
+    found = unpack.completeness(path, limits)
+    if found.verdict is not Verdict.COMPLETE:
+        return found
+    with open_package(path, limits) as package:
+        return replace(found, modes=declared_modes(package))
 
 
 def _declared(_stages: Stages, path: Path, limits: PackageLimits) -> int:

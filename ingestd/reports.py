@@ -20,7 +20,7 @@ from ingestd.core.report import Document
 from ingestd.files import replacing
 
 _LONGEST = 255  # bytes of a file's name, on every file system that matters
-_SUFFIX = ".report.txt"
+_TEXT, _JSON = ".report.txt", ".report.json"
 
 
 def render_html(document: Document) -> str:
@@ -47,10 +47,15 @@ def write_findings(path: Path, batches: Iterable[Batch]) -> None:
 
 
 def write_receipt(results: Path, document: Document) -> Path:
-    """Write the vendor's receipt, `<zip name>.report.txt`, into the folder `results`; return its path."""
+    """Write the vendor's receipt, `<zip name>.report.txt`, into the folder `results`; return its path.
+
+    Beside it, and before it, the same for programs: `<zip name>.report.json`.
+    """
     name = Path(document["drop"]).name
-    stem = os.fsdecode(os.fsencode(name)[: _LONGEST - len(_SUFFIX)])
-    path = results / f"{stem}{_SUFFIX}"
+    stem = os.fsdecode(os.fsencode(name)[: _LONGEST - len(_JSON)])
+    told = json.dumps(report.receipt_document(document), indent=2, ensure_ascii=False)
+    _write_text(results / f"{stem}{_JSON}", f"{told}\n", mode=0o640)
+    path = results / f"{stem}{_TEXT}"
     _write_text(path, report.render_receipt(document), mode=0o640)
     return path
 

@@ -8,6 +8,7 @@ import gc
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ import structlog
 
 from ingestd import config, pipeline
 from ingestd.core import document, report
-from ingestd.core.model import Batch, Outcome
+from ingestd.core.model import Batch, Mode, Outcome, Severity
+from ingestd.core.order import check_sequence, supersedes
 from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
 from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
+from ingestd.examine import Examined
 from ingestd.feedloop import describe
 from ingestd.filing import Filing
 from ingestd.pipeline import Prepared
@@ -67,7 +70,7 @@ class Runs:
         self.policy = policy_of(settings, rules, self.store.seed)
         self._sink: Sink | None = None
         self._show = show or Unseen()
-        self._clock = clock
+        self.clock = clock
         self._stages = stages
         self._log = structlog.get_logger().bind(feed=settings.key)
 
@@ -118,16 +121,13 @@ class Runs:
         return self.end(self.store.run(run.id), State.FAILED, {"error": told, "stages": stages.seconds}, None)
 
     def _run(self, run: Run, stages: Stages, digest: str | None) -> Run:
-        if run.state is State.RECEIVED and digest is None and (twin := self._twin(run)):
+        if run.state is State.RECEIVED and digest is None and (twin := self.twin(run)):
             return self.end(run, State.DUPLICATE, {"duplicate_of": twin.id}, None)
-        package = self.filing.package(run.id, run.document.get("drop"))
-        if package is None and run.document.get("drop"):
-            raise FileNotFoundError(f"the package of {run.id} is gone")
-        prepared = self._prepare(package, stages)
+        prepared = self._refuse_mismatch(run) or self._prepare_run(run, stages)
         if prepared.plan is None:
             return self.end(run, State.REJECTED, {**prepared.document, "stages": stages.seconds}, prepared.batches)
         about = {**prepared.document, "stages": stages.seconds}
-        self._supersede(run)
+        self._supersede(run, prepared.document["modes"])
         consent = str(
             digest or run.document.get("released") or ""
         )  # given now, or before a stop or a fault of the world
@@ -146,9 +146,21 @@ class Runs:
 
     def preview(self, path: Path | None, stop: Stop) -> Prepared:
         """Take a package, or the snapshot alone, as far as the plan. Nothing is changed."""
-        return self._prepare(path, self._stages(self._show, stop))
+        return self._prepare(path, None, self._stages(self._show, stop))
 
-    def _prepare(self, path: Path | None, stages: Stages) -> Prepared:
+    def _refuse_mismatch(self, run: Run) -> Prepared | None:
+        """Refuse a drop that was not the one that its sender promised when it was claimed."""
+        message = run.origin.get("mismatch")
+        found = Batch("digest-mismatch", Severity.CATASTROPHIC, str(message))
+        return pipeline.refuse(found, self.policy) if message else None
+
+    def _prepare_run(self, run: Run, stages: Stages) -> Prepared:
+        package = self.filing.package(run.id, run.document.get("drop"))
+        if package is None and run.document.get("drop"):
+            raise FileNotFoundError(f"the package of {run.id} is gone")
+        return self._prepare(package, run, stages)
+
+    def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
         if path is None:
             return pipeline.prepare(None, self.store, self.policy, stages)
         try:
@@ -156,7 +168,16 @@ class Runs:
             examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
+        examined = self._in_sequence(examined, path.name, run)
         return pipeline.prepare(examined, self.store, self.policy, stages)
+
+    def _in_sequence(self, examined: Examined, name: str, run: Run | None) -> Examined:
+        """Add what is odd about a delta's name after that of the drop before it, if anything is."""
+        others = self.store.runs(State.APPLIED, State.HELD, State.FAILED)
+        before = (one.document.get("drop") for one in others if run is None or one.number < run.number)
+        previous = next(filter(None, before), None)
+        found = check_sequence(previous, name) if previous and Mode.DELTA in examined.modes.values() else None
+        return replace(examined, batches=(*examined.batches, found)) if found else examined
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
         run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
@@ -197,7 +218,8 @@ class Runs:
         return self.close_run(self.store.move(run, state, self._ended(run, state, about)), batches)
 
     def _ended(self, run: Run, state: State, about: Mapping[str, Any]) -> dict[str, Any]:
-        return {**run.document, "error": None, **about, "state": str(state), "finished_at": self._now()}
+        known = {name: one for name, one in run.document.items() if name != "waits_for"}
+        return {**known, "error": None, **about, "state": str(state), "finished_at": self._now()}
 
     def close_run(self, run: Run, batches: Sequence[Batch] | None) -> Run:
         """Report a run that came to a state, and file it if it is at its end. A report never stops a run."""
@@ -218,20 +240,60 @@ class Runs:
         except OSError as error:
             self._log.error("run.unfiled", run=run.id, **describe(error))
 
-    def _twin(self, run: Run) -> Run | None:
+    def twin(self, run: Run) -> Run | None:
         """Return the run that this one repeats: the newest that was applied or waits, if its bytes are the same."""
         others = self.store.runs(State.APPLIED, State.HELD, State.APPLYING)
         newest = next((one for one in others if one.number < run.number and one.document.get("drop")), None)
         return newest if newest and run.sha256 and newest.sha256 == run.sha256 else None
 
-    def _supersede(self, run: Run) -> None:
-        """A newer roster takes the place of all that still waits, a newer re-plan that of older re-plans."""
-        for old in self.store.runs(*WAITING):
-            if old.number < run.number and (run.document.get("drop") or not old.document.get("drop")):
+    def _supersede(self, run: Run, modes: Mapping[str, Mode]) -> None:
+        """A newer bulk set takes the place of all that is not applied, a newer re-plan that of older re-plans."""
+        said = _present(modes)
+        for old in self.store.runs(*WAITING, State.RECEIVED):
+            if old.number < run.number and _gives_way(old, run, said):
                 self.end(old, State.SUPERSEDED, {"superseded_by": run.id}, None)
 
+    def older_than(self, run: Run, blocked: Sequence[Run] = ()) -> list[Run]:
+        """Return the runs whose drops this one's builds on, oldest first: those that wait, and the `blocked`.
+
+        None, if it repeats a drop or cannot be read anyhow: then what is to be said of it can be said at once.
+        """
+        if not modes_of(run) or self.twin(run):
+            return []
+        older = [one for one in self.store.runs(*WAITING) if one.number < run.number] + list(blocked)
+        standing = [one for one in older if not _gives_way(one, run, modes_of(run))]
+        return sorted(standing, key=lambda one: one.number)
+
+    def wait(self, run: Run, blocker: Run) -> Run:
+        """Leave a run until another one is at its end, and tell of it once."""
+        if run.document.get("waits_for") == blocker.id:
+            return run
+        self._log.warning("run.waiting", run=run.id)
+        kept = self.store.move(run, run.state, {**run.document, "waits_for": blocker.id})
+        try:
+            self.filing.report(kept.document, None)
+        except OSError as error:
+            self._log.error("report.failed", run=run.id, **describe(error))
+        return kept
+
     def _now(self) -> str:
-        return self._clock().isoformat(timespec="seconds")
+        return self.clock().isoformat(timespec="seconds")
+
+
+def modes_of(run: Run) -> Mapping[str, Mode]:
+    """Return what a run's drop says of its tables, without those that are absent; empty if that is not known."""
+    return _present(run.document.get("modes") or run.origin.get("modes") or {})
+
+
+def _present(modes: Mapping[str, str]) -> dict[str, Mode]:
+    return {name: Mode(mode) for name, mode in modes.items() if mode != Mode.ABSENT}
+
+
+def _gives_way(old: Run, run: Run, modes: Mapping[str, Mode]) -> bool:
+    """Return whether an older run that is not applied gives way to this one, whose drop says `modes` of its tables."""
+    if not (old.document.get("drop") and run.document.get("drop")):
+        return not old.document.get("drop")
+    return supersedes(modes, modes_of(old))
 
 
 def received(run: Run) -> datetime:
@@ -252,4 +314,4 @@ def exit_code(run: Run) -> int:
     counts = run.document.get("findings", {})
     if run.state is State.REJECTED or counts.get("error") or counts.get("catastrophic"):
         return 1
-    return 3 if run.state is State.HELD else 0
+    return 3 if run.state is State.HELD or run.document.get("waits_for") else 0

@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from isal import isal_zlib
 
 from ingestd.core.findings import batch
 from ingestd.core.layout import Layout, arrange, show
-from ingestd.core.model import Batch, Severity
+from ingestd.core.model import Batch, Mode, Severity
 from ingestd.zipcheck import STORED, Entry, read_directory
 from ingestd.zipends import PackageFault, PackageLimits, fail, read_at
 
@@ -107,10 +107,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """The verdict on a drop, with the finding that explains it unless it is complete."""
+    """The verdict on a drop, with the finding that explains it unless it is complete.
+
+    `modes` are what a complete one says of its tables, without those that are absent; empty if that cannot be told.
+    """
 
     verdict: Verdict
     batch: Batch | None = None
+    modes: Mapping[str, Mode] = field(default_factory=dict)
 
 
 def open_package(path: Path, limits: PackageLimits) -> Package:

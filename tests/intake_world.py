@@ -77,7 +77,7 @@ class Diary:
         self.write("resume")
         self.on_resume(stop)
 
-    def take(self, drop: Drop, stop: Callable[[], bool]) -> Taken:
+    def take(self, drop: Drop, stop: Callable[[], bool], behind: Sequence[Drop] = ()) -> Taken:
         """Write it down; by default remove nothing and be done."""
         self.write(drop.path.name)
         return self.on_take(drop, stop)

@@ -36,15 +36,16 @@ def status(app: App, as_json: bool) -> None:
         return
     rows = [
         (one["feed"], screen.word(one["state"] or "-"), one["last_run"], screen.when(one["received_at"]),
-         one["held"] if one["held"] != one["last_run"] else "", one["inbox"])
+         one["held"] if one["held"] != one["last_run"] else "", len(one["behind"]), one["inbox"])
         for one in found
     ]  # fmt: skip
-    columns = ("feed", "state", "last run", "received (UTC)", "also held", "inbox#")
+    columns = ("feed", "state", "last run", "received (UTC)", "also held", "behind it#", "inbox#")
     screen.console().print(screen.table("", columns, rows) if rows else "The configuration has no feeds.")
 
 
 def _status(app: App, name: str) -> dict[str, Any]:
     from ingestd.config import FolderSource
+    from ingestd.core.state import State
     from schemas import shapes
 
     with app.feed(name) as feed:
@@ -59,6 +60,7 @@ def _status(app: App, name: str) -> dict[str, Any]:
             "last_run": last.id if last else None,
             "received_at": last.document["received_at"] if last else None,
             "held": held.id if held else None,
+            "behind": [run.id for run in reversed(feed.store.runs(State.RECEIVED)) if run.document.get("waits_for")],
             "inbox": waiting,
             "busy": feed.store.is_busy(),
             "live": {table: feed.store.snapshot.count(table) for table in shapes()},

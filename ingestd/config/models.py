@@ -38,6 +38,7 @@ from ingestd.config.values import (
 )
 from ingestd.config.words import DefaultIs, NotASetting
 from ingestd.core import guard
+from ingestd.core.sentinel import Ready
 from ingestd.core.ways import DateForm, Encoding
 
 
@@ -142,6 +143,11 @@ class FolderSource(Settings):
     incomplete_after: PositiveDuration = Field(
         timedelta(minutes=30), description="how long a zip that is cut off may lie unchanged before it is rejected"
     )
+    ready: Ready = Field(
+        Ready.QUIET,
+        description="by what a drop is known to be whole: `quiet`, or only by its `.done` or `.sha256` file",
+    )
+    loose_csv: Flag = Field(False, description="whether CSVs that lie loose in the inbox are taken, all as one drop")
 
 
 class SftpSource(Settings):

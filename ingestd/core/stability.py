@@ -4,8 +4,8 @@ Law: a client sets a file's name, size and mtime as it likes, so rest is counted
 first look at the file as it is now. Only ctime, which no client can set, may vouch for the time before that look.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,14 @@ class StabilityTracker:
     quiet_period: float
     _seen: dict[str, Sighting] = field(default_factory=dict)
 
-    def observe(self, looks: Mapping[str, Look], now: float, wall: float) -> None:
+    def observe(self, looks: Mapping[str, Look], now: float, wall: float, vouched: Collection[str] = ()) -> None:
         """Take in one whole scan, by path: a change restarts a file's quiet period, a path not in it is forgotten.
 
         `now` is monotonic, `wall` is seconds since 1970; both are of the moment before the files were looked at.
+        What is `vouched` for by its sender has no quiet period.
         """
-        self._seen = {path: self._sight(path, look, now, wall) for path, look in looks.items()}
+        seen = {path: self._sight(path, look, now, wall) for path, look in looks.items()}
+        self._seen = seen | {path: replace(seen[path], due=min(now, seen[path].due)) for path in vouched}
 
     def stable(self, now: float) -> tuple[Sighting, ...]:
         """Return the files whose quiet period is over, oldest first: by first sight, then ctime, then name."""

@@ -21,7 +21,9 @@ class State(StrEnum):
 
 STEPS: Mapping[State, frozenset[State]] = MappingProxyType(
     {
-        State.RECEIVED: frozenset({State.REJECTED, State.HELD, State.APPLYING, State.DUPLICATE, State.FAILED}),
+        State.RECEIVED: frozenset(
+            {State.REJECTED, State.HELD, State.APPLYING, State.DUPLICATE, State.FAILED, State.SUPERSEDED}
+        ),
         State.HELD: frozenset({State.APPLYING, State.DISCARDED, State.SUPERSEDED, State.REJECTED}),
         State.APPLYING: frozenset({State.APPLIED, State.FAILED, State.HELD, State.REJECTED}),
         State.FAILED: frozenset({State.APPLYING, State.HELD, State.REJECTED, State.DISCARDED, State.SUPERSEDED}),
@@ -35,7 +37,7 @@ STEPS: Mapping[State, frozenset[State]] = MappingProxyType(
 """From each state, the states that may follow. Ends have none."""
 
 UNFINISHED = frozenset({State.RECEIVED, State.APPLYING})
-"""States in which only a stopped or killed process leaves a run; it is resumed at the next start."""
+"""States in which a run is not through: a process was stopped or killed, or it waits for an older run that is held."""
 WAITING = frozenset({State.HELD, State.FAILED})
 """States in which a run's package is kept, because it may still be applied."""
 

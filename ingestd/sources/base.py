@@ -12,9 +12,21 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
+from ingestd.core.sentinel import Sentinel
 from ingestd.core.stability import Look, Sighting
 
-__all__ = ["LONGEST_NAME", "PASSING", "Drop", "Look", "Sighting", "Source", "is_drop_name", "is_passing", "look_of"]
+__all__ = [
+    "LONGEST_NAME",
+    "PASSING",
+    "Drop",
+    "Look",
+    "Sighting",
+    "Source",
+    "is_drop_name",
+    "is_loose_name",
+    "is_passing",
+    "look_of",
+]
 
 PASSING = (
     ".*",  # dot files; also macOS's "._*", Syncthing's .stfolder, and the hidden names of uploads under way
@@ -39,11 +51,17 @@ _ZIP = re.compile(r".+\.zip", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A zip at rest in an inbox: where it lies, how it looked, since when (monotonic seconds) it has looked so."""
+    """A zip at rest in an inbox: where it lies, how it looked, since when (monotonic seconds) it has looked so.
+
+    `sentinels` lie beside it and speak for it. Of CSVs that lie loose, `parts` has each; `path` then is no file, but
+    names the zip that they are packed into.
+    """
 
     path: Path
     look: Look
     since: float
+    sentinels: tuple[Sentinel, ...] = ()
+    parts: tuple["Drop", ...] = ()
 
 
 class Source(Protocol):
@@ -108,6 +126,12 @@ def is_drop_name(name: str) -> bool:
     if is_passing(name) or not _ZIP.fullmatch(name) or not name.isprintable():
         return False
     return len(name.encode()) <= LONGEST_NAME
+
+
+def is_loose_name(name: str) -> bool:
+    """Return whether a name may be that of a roster's file that lies loose: any `*.csv` that is not passing."""
+    is_csv = name.lower().endswith(".csv") and name.isprintable()
+    return is_csv and not is_passing(name) and len(name.encode()) <= LONGEST_NAME
 
 
 def look_of(facts: os.stat_result) -> Look:

@@ -7,7 +7,7 @@ its folder: any of it costs at most one rescan interval, and the next scan puts 
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +17,16 @@ from watchdog.events import FileClosedEvent, FileCreatedEvent, FileMovedEvent, F
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from ingestd.core.sentinel import Ready, Sentinel, is_sentinel_name, is_vouched, sentinels_of
 from ingestd.core.stability import Look, Sighting, StabilityTracker
-from ingestd.sources.base import Drop, is_drop_name, is_passing, look_of
+from ingestd.sources.base import Drop, is_drop_name, is_loose_name, is_passing, look_of
 
 Identity = tuple[int, int]
 """Device and inode."""
+
+LOOSE_NAME = "loose-csv.zip"
+"""What the zip is called into which loose CSVs are packed; so is their receipt."""
+LOOSE_HINT = "loose_csv of this folder is false"
 
 HINTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, FileClosedEvent]
 """What wakes the feed. Not each write, of which a slow upload has thousands; not opening and reading, which we do.
@@ -38,12 +43,25 @@ class FolderSource:
     """A flat folder of drops, each stable when it has looked the same for `quiet_period` seconds.
 
     The folder is created at the first scan if its parent exists. Later it is not: where a volume is not mounted, a new
-    folder would hide that. `observer` makes watchdog's observer, one for each folder.
+    folder would hide that. A sentinel ends a drop's quiet period; `ready` says whether a drop needs one. With
+    `loose_csv`, all CSVs are one drop. `observer` makes watchdog's observer, one for each folder.
     """
 
-    def __init__(self, path: Path, *, quiet_period: float, observer: Callable[[], BaseObserver] = Observer) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        quiet_period: float,
+        ready: Ready = Ready.QUIET,
+        loose_csv: bool = False,
+        observer: Callable[[], BaseObserver] = Observer,
+    ) -> None:
         self.path = path
+        self._ready = ready
         self._tracker = StabilityTracker(quiet_period)
+        self._sentinels: dict[str, tuple[Sentinel, ...]] = {}
+        self._loose = StabilityTracker(quiet_period)
+        self._takes_loose = loose_csv
         self._watcher = _Watcher(path, observer)
         self._waiting: tuple[Sighting, ...] = ()
         self._ignored: frozenset[str] = frozenset()
@@ -54,10 +72,17 @@ class FolderSource:
     def scan(self, now: float, wall: datetime) -> Sequence[Drop]:
         """Look at every file of the folder; mend the watcher; return the stable drops, oldest first."""
         self._create_at_start()
-        looks = self._look()
-        self._tracker.observe(looks, now, wall.timestamp())
-        self._waiting = self._tracker.waiting(now)
-        return tuple(Drop(self.path / seen.path, seen.look, seen.since) for seen in self._tracker.stable(now))
+        files = self._look()
+        self._loose.observe({name: look for name, look in files.items() if is_loose_name(name)}, now, wall.timestamp())
+        looks = {name: look for name, look in files.items() if is_drop_name(name)}
+        self._sentinels = {name: sentinels_of(name, look, files) for name, look in looks.items()}
+        vouched = {name for name in looks if is_vouched(self._sentinels[name], self._ready)}
+        if self._ready is not Ready.QUIET:
+            looks = {name: looks[name] for name in vouched}
+        self._tracker.observe(looks, now, wall.timestamp(), vouched)
+        self._waiting = (*self._tracker.waiting(now), *self._loose.waiting(now))
+        stable = [self._drop(seen) for seen in self._tracker.stable(now)]
+        return sorted([*stable, *self._loose_drop(now)], key=lambda drop: (drop.since, drop.look.ctime_ns, drop.path))
 
     def waiting(self) -> Sequence[Sighting]:
         """Return what the last scan found in its quiet period."""
@@ -80,6 +105,17 @@ class FolderSource:
         """Stop watching."""
         self._watcher.close()
 
+    def _drop(self, seen: Sighting) -> Drop:
+        return Drop(self.path / seen.path, seen.look, seen.since, self._sentinels[seen.path])
+
+    def _loose_drop(self, now: float) -> Iterator[Drop]:
+        """Yield all loose CSVs as one drop, once they are all at rest."""
+        parts = [Drop(self.path / seen.path, seen.look, seen.since) for seen in self._loose.stable(now)]
+        if parts and self._takes_loose and not self._loose.waiting(now):
+            newest = max(parts, key=lambda part: part.look.ctime_ns)
+            since = max(part.since for part in parts)
+            yield Drop(self.path / LOOSE_NAME, newest.look, since, parts=tuple(parts))
+
     def _create_at_start(self) -> None:
         if self._is_new:
             self._is_new = False
@@ -87,7 +123,7 @@ class FolderSource:
                 self.path.mkdir(mode=0o770)
 
     def _look(self) -> dict[str, Look]:
-        """Return the look of every drop in the folder; nothing if the folder cannot be read."""
+        """Return the look of every file that is expected in the folder; nothing if the folder cannot be read."""
         try:
             self._watcher.mend()  # before the scan: what comes in between is seen twice rather than never
             entries = _list(self.path)
@@ -95,10 +131,14 @@ class FolderSource:
             self._tell(f"folder cannot be read: {errno.errorcode.get(error.errno or 0, 'unknown')}")
             return {}
         self._tell(None)
-        looks = {name: look_of(facts) for name, facts in entries.items() if is_drop_name(name) and _is_file(facts)}
-        self._tell_ignored(frozenset(name for name in entries if name not in looks and not is_passing(name)))
-        self._watcher.compare(frozenset((look.dev, look.ino) for look in looks.values()))
-        return looks
+        files = {name: look_of(facts) for name, facts in entries.items() if _is_file(facts)}
+        wanted = {name: look for name, look in files.items() if self._is_wanted(name)}
+        self._tell_ignored(frozenset(name for name in entries.keys() - wanted.keys() if not is_passing(name)))
+        self._watcher.compare(frozenset((look.dev, look.ino) for look in wanted.values()))
+        return wanted
+
+    def _is_wanted(self, name: str) -> bool:
+        return is_drop_name(name) or is_sentinel_name(name) or (self._takes_loose and is_loose_name(name))
 
     def _tell(self, problem: str | None) -> None:
         if problem != self._problem:
@@ -110,7 +150,8 @@ class FolderSource:
 
     def _tell_ignored(self, names: frozenset[str]) -> None:
         for name in sorted(names - self._ignored):
-            self._log.warning("file.ignored", file=ascii(name))
+            hint = {"reason": LOOSE_HINT} if is_loose_name(name) else {}
+            self._log.warning("file.ignored", file=ascii(name), **hint)
         self._ignored = names
 
 

@@ -85,6 +85,7 @@ def story(
 
 TODAY = days(PLAIN)
 TWICE = "applied applied"
+NEWER = "superseded applied"
 SHIPPED = (Path(__file__).parents[2] / "config" / "rules" / "default.toml").read_text(encoding="utf-8")
 RELEASED = then(days(FEW), Scene.release)
 LATE = delta(users=[users(familyName=canary("late", 1), dateLastModified="2025-12-01T00:00:00.000Z")])
@@ -264,14 +265,20 @@ GAP = "wait"
 """What is told of a drop that is not at rest: it is offered again later."""
 INBOX: Sequence[Story] = [
     story("two at once, the newer one first by name", together(ONE.zip, PLAIN.zip, names="z.zip a.zip"),
-          together(PLAIN.zip, ONE.zip, names="a.zip z.zip"), TWICE, after=DAY_2, twin_states=TWICE,
+          together(PLAIN.zip, ONE.zip, names="a.zip z.zip"), NEWER, after=DAY_2, twin_states=NEWER,
           twin_after=ONE.after),
     story("three at once, the first of which is held", together(FEW.zip, ONE.zip, PLAIN.zip, names="a.zip b.zip c.zip"),
-          together(ONE.zip, PLAIN.zip, names="b.zip c.zip"), "superseded applied applied", "too-many-deletes",
-          after=DAY_2, twin_states=TWICE),
+          together(ONE.zip, PLAIN.zip, names="b.zip c.zip"), "superseded " + NEWER,
+          after=DAY_2, twin_states=NEWER),
+    story("two at once, the newer of which is rejected", together(PLAIN.zip, BROKEN.zip, names="a.zip b.zip"),
+          together(PLAIN.zip, names="a.zip"), "applied rejected", "missing-file", after=DAY_2),
+    story("two deltas at once", together(LATE.zip, RENAMED.zip, names="a.zip b.zip"),
+          together(RENAMED.zip, names="b.zip"), TWICE, after=RENAMED.after, twin_after=RENAMED.after),
+    story("a delta at once with a bulk set", together(RENAMED.zip, PLAIN.zip, names="a.zip b.zip"),
+          together(PLAIN.zip, names="b.zip"), NEWER, "run.superseded", after=DAY_2),
     story("a file of 1970", together(PLAIN.zip, names="a.zip", times=[0]), TODAY, "applied", after=DAY_2),
     story("a file of 2100 before one of 1970", together(ONE.zip, PLAIN.zip, names="a.zip b.zip", times=[CENTURY, 0]),
-          together(ONE.zip, PLAIN.zip, names="a.zip b.zip"), TWICE, after=DAY_2, twin_states=TWICE),
+          together(ONE.zip, PLAIN.zip, names="a.zip b.zip"), NEWER, after=DAY_2, twin_states=NEWER),
     story("a folder called .zip", made(Path.mkdir), TODAY, "", "file.ignored", left="roster.zip"),
     story("a link called .zip", made(linked), TODAY, "", "file.ignored", left="roster.zip"),
     story("a pipe called .zip", made(os.mkfifo), TODAY, "", "file.ignored", left="roster.zip"),

@@ -259,11 +259,33 @@ def test_receipt_lies_beside_others_results(tmp_path: Path) -> None:
     assert path.read_text().startswith("REJECTED  roster.zip\n")
 
 
+def test_receipt_for_programs_says_the_same(tmp_path: Path) -> None:
+    """It has the verdict, the counts, the first findings each with what to do, and how many more there are."""
+    about = rejected() | {"drop": "roster.zip"}
+    path = reports.write_receipt(tmp_path, about).with_suffix(".json")
+    told = json.loads(path.read_text())
+    assert mode(path) == 0o640
+    assert (told["version"], told["verdict"], told["drop"]) == (1, "rejected", "roster.zip")
+    assert told["findings"] == about["findings"]
+    assert [one["code"] for one in told["listed"]] == [one["code"] for one in about["listed_findings"]][:50]
+    assert all(
+        one["remedy"] and {"file", "line", "column", "message", "severity"} <= one.keys() for one in told["listed"]
+    )
+    assert told["more"] == max(0, len(about["listed_findings"]) - 50)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_state_has_a_receipt_for_programs(tmp_path: Path, name: str) -> None:
+    """Whatever became of the drop; its first word is that of the text."""
+    path = reports.write_receipt(tmp_path, ALL[name]() | {"drop": "a.zip"})
+    assert json.loads(path.with_suffix(".json").read_text())["verdict"] == path.read_text().split("  ")[0].lower()
+
+
 @pytest.mark.parametrize("drop", ["../../etc/cron.d/x.zip", "é" * 126 + ".zip", "..", "\udcff.zip"])
 def test_receipt_stays_in_its_folder(tmp_path: Path, drop: str) -> None:
     """Whatever the drop is called, its receipt is a file in the results folder."""
     results = tmp_path / "results"
     results.mkdir()
     path = reports.write_receipt(results, duplicate() | {"drop": drop})
-    assert [path] == list(results.iterdir())
+    assert {path, path.with_suffix(".json")} == set(results.iterdir())
     assert [results] == list(tmp_path.iterdir())

@@ -127,6 +127,26 @@ ENTRIES = {
         remedy="None needed. `ingestd plan` holds the delta against what its feed has accepted.",
         source="ingestd",
     ),
+    "sequence-gap": Entry(
+        severity=Severity.WARNING,
+        title="Deltas left out",
+        message="between the drop before and this delta, by their names, these did not come: {given}",
+        cause="A delta was not sent, was lost on its way, or was taken away before it came here. What it said is said "
+        "by no later delta.",
+        remedy="Send a bulk set, which makes up for whatever is missing. If nothing is missing, name the zips so that "
+        "their numbers follow each other.",
+        source="ingestd",
+    ),
+    "sequence-backwards": Entry(
+        severity=Severity.WARNING,
+        title="An earlier delta after a later one",
+        message="the name of this delta has an earlier number or date than that of the drop before",
+        cause="Deltas were sent in another order than they were made in, an old one was sent again, or the numbers "
+        "began anew.",
+        remedy="Send deltas in the order in which they were made. If an old one may have undone something newer, send "
+        "a bulk set.",
+        source="ingestd",
+    ),
     "nothing-sent": Entry(
         severity=Severity.INFO,
         title="Nothing was sent",

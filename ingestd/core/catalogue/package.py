@@ -32,6 +32,15 @@ ENTRIES = {
         remedy="Zip the plain CSV files with an ordinary tool: Deflate, no password, no folders, nothing else.",
         source="CSV Binding 1.2, section 2.2",
     ),
+    "digest-mismatch": Entry(
+        severity=Severity.CATASTROPHIC,
+        title="Not the zip that was promised",
+        message="the zip is not the one that its .sha256 file promises: {detail}",
+        cause="The zip was changed on its way, only one of the two files was sent anew, or the .sha256 file was not "
+        "made from the zip that was sent.",
+        remedy="Make the .sha256 file from the zip with sha256sum, and send both again.",
+        source="ingestd",
+    ),
     "nested-zip": Entry(
         severity=Severity.CATASTROPHIC,
         title="A zip inside the zip",

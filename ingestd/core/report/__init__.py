@@ -13,6 +13,7 @@ from ingestd.core.report.prose import group_lines, wrap
 from ingestd.core.report.receipt import render_receipt
 from ingestd.core.report.rows import findings_rows
 from ingestd.core.report.summary import summary_line
+from ingestd.core.report.vendor import receipt_document
 from ingestd.core.report.verdict import Step, Verdict, failures, judge, tally
 from ingestd.core.report.words import (
     Document,
@@ -52,6 +53,7 @@ __all__ = [
     "number",
     "plural",
     "read_message",
+    "receipt_document",
     "render_html",
     "render_receipt",
     "sentence",

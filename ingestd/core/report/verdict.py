@@ -51,8 +51,14 @@ _PLAIN = {
     "superseded": (
         "Superseded",
         "nothing has been changed.",
-        "A newer drop came before this one was released, and took its place{by}.",
+        "A newer drop came before this one was applied, and took its place{by}.",
         "A newer drop has taken this one's place{by}. Nothing needs to be done.",
+    ),
+    "waiting": (
+        "Waiting",
+        "nothing has been changed.",
+        "It builds on an older drop that is not applied yet, and is worked on after it{by}.",
+        "The drop has been taken in. It builds on an older one that is not applied yet{by}, and waits for it.",
     ),
     "received": (
         "Received",
@@ -100,7 +106,7 @@ def judge(document: Document) -> Verdict:
         case "failed":
             return _judge_failed(document)
         case state:
-            return _judge_plain(document, state)
+            return _judge_plain(document, "waiting" if _waits(document) else state)
 
 
 def tally(document: Document) -> tuple[int, int]:
@@ -127,9 +133,13 @@ def fatal_groups(document: Document) -> tuple[Group, ...]:
     return tuple(group for group in groups if group.severity is Severity.CATASTROPHIC)
 
 
+def _waits(document: Document) -> bool:
+    return document["state"] == "received" and bool(document.get("waits_for"))
+
+
 def _judge_plain(document: Document, state: str) -> Verdict:
     word, meaning, reason, told = _PLAIN[state]
-    other = document.get("duplicate_of") or document.get("superseded_by")
+    other = document.get("duplicate_of") or document.get("superseded_by") or document.get("waits_for")
     by = f" (run {other})" if other else ""
     return Verdict("quiet", word, meaning, (word.upper(), told.format(by=by)), (reason.format(by=by),))
 
