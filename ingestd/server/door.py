@@ -31,6 +31,9 @@ class House(Protocol):
     doorman: Doorman
     lock: threading.RLock
 
+    def look_after(self, now: float) -> None:
+        """Forget the connections that are over."""
+
 
 class Connection(ServerInterface):
     """What paramiko asks about one connection. `folders` are those of its account's feed, once it has logged in."""
@@ -143,7 +146,10 @@ class Connection(ServerInterface):
             return False
 
     def _come_in(self, account: Account) -> bool:
-        if not self._is_in and self._house.doorman.log_in(self.number, account.name):
+        if self._is_in:
+            return True
+        self._house.look_after(self._clock())  # who uploads file by file comes again as soon as the last has ended
+        if self._house.doorman.log_in(self.number, account.name):
             self._is_in = True
             self.folders = self._all_folders[account.feed]
             self._log.info("server.login", feed=account.feed, account=account.name)

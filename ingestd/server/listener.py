@@ -90,7 +90,7 @@ class Listener:
             if readable:
                 self._accept()
             if (now := self._times.clock()) >= due:
-                self._look_after(now)
+                self.look_after(now)
                 due = now + PULSE
 
     def _accept(self) -> None:
@@ -125,7 +125,8 @@ class Listener:
             peer.close()
             self._forget(number)
 
-    def _look_after(self, now: float) -> None:
+    def look_after(self, now: float) -> None:
+        """Forget connections that are over, and end those that are overdue or idle."""
         with self.lock:
             late = self.doorman.overdue(now)
         for number in late:

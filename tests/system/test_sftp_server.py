@@ -242,6 +242,15 @@ def test_an_account_has_so_many_sessions(tmp_path: Path) -> None:
         assert wait_until(can_log_in)
 
 
+def test_sessions_may_follow_each_other_closely(tmp_path: Path) -> None:
+    """Who sends file by file, a connection each, is not refused for a session that has just ended."""
+    with serving(tmp_path, bounds=Bounds(sessions=1)) as served:
+        for number in range(5):
+            with served.session() as sftp:
+                sftp.putfo(io.BytesIO(DROP), f"/inbox/{number}.zip")
+        assert len(served.inbox()) == 5
+
+
 def test_who_does_not_log_in_is_shown_out(tmp_path: Path) -> None:
     """A silent connection is closed after the grace."""
     with (
