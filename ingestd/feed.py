@@ -40,6 +40,7 @@ class Feed:
         show: Show | None = None,
         clock: Clock = utc_now,
         stages: Callable[[Show, Stop], Stages] = Stages,
+        served_inbox: Path | None = None,
     ) -> None:
         self.name = settings.key
         self.settings = settings
@@ -51,6 +52,8 @@ class Feed:
             for one in settings.sources
             if isinstance(one, config.FolderSource)
         ]
+        if served_inbox:  # what the embedded server puts there is whole, so nothing is waited for
+            self.sources = [*self.sources, FolderSource(served_inbox, quiet_period=0)]
         self._clock = clock
         self._log = structlog.get_logger().bind(feed=self.name)
 
