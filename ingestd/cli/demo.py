@@ -24,6 +24,7 @@ from rich.text import Text
 from ingestd import generate
 from ingestd.cli import screen
 from ingestd.errors import IngestdError
+from ingestd.server.keys import host_key
 from ingestd.store import documents
 
 FEED = "springfield"
@@ -213,7 +214,7 @@ class _Vendor:
     def __init__(self, state: Path, port: int, key: paramiko.PKey) -> None:
         self._client = paramiko.SSHClient()
         host = f"[127.0.0.1]:{port}"
-        server = paramiko.PKey.from_path(state / "server" / "host_key")
+        server = host_key(state / "server", None)
         self._client.get_host_keys().add(host, server.get_name(), server)
         self._client.connect(
             "127.0.0.1", port, FEED, pkey=key, allow_agent=False, look_for_keys=False, timeout=PATIENCE
