@@ -1,9 +1,10 @@
 """`ingestd demo`: three days of a synthetic district through a real daemon, and what each of the three people sees.
 
-Nothing here is staged: the daemon is a process of its own, the drops are renamed into its inbox, and what is shown
-is read from the receipt, the target database and the store.
+Nothing here is staged: the daemon is a process of its own, the drops are pushed to its SFTP server by a client that
+knows no more than a vendor does, and what is shown is read from the receipt, the target database and the store.
 """
 
+import json
 import shutil
 import signal
 import sqlite3
@@ -12,28 +13,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import paramiko
 from rich.console import Console
 from rich.text import Text
 
 from ingestd import generate
 from ingestd.cli import screen
 from ingestd.errors import IngestdError
+from ingestd.server.keys import host_key
 from ingestd.store import documents
 
 FEED = "springfield"
 SEED = 7
 PATIENCE = 60.0
 """Seconds after which a run that does not come is given up."""
+_MAIN = """[server]
+listen = "127.0.0.1:0"    # any free port
+"""
 _SETTINGS = """name = "Springfield SD"
 timezone = "America/Chicago"
-[[sources]]
-kind = "folder"
-path = "inbox"
-quiet_period = "1s"
 """
 _STATES = ("applied", "held", "rejected", "failed")
 
@@ -78,10 +80,11 @@ class _Demo:
     def show(self, users: int) -> None:
         """Set the scene and tell the three days."""
         (self.folder / "feeds").mkdir(parents=True)
-        (self.folder / "ingestd.toml").write_text("")
+        (self.folder / "ingestd.toml").write_text(_MAIN)
         (self.folder / "feeds" / f"{FEED}.toml").write_text(_SETTINGS)
         roster = generate.district(users, SEED)
-        with self._daemon():
+        key = self._account()
+        with self._daemon() as port, _Vendor(self.state, port, key) as self.vendor:
             self._day_1(roster)
             roster = generate.next_day(roster, day=2, seed=SEED, changed=0.02, added=0.01, removed=0.01)
             self._day_2(roster)
@@ -90,8 +93,8 @@ class _Demo:
     def _day_1(self, roster: generate.Roster) -> None:
         self._title("Day 1: the SIS sends its first roster")
         self._push(roster, 1)
-        self.out.print("The vendor finds this receipt beside the inbox:\n", style="italic")
-        self.out.print(Text((self.state / "results" / FEED / "day1.zip.report.txt").read_text(), "dim"))
+        self.out.print("The vendor fetches this receipt by SFTP, from results/day1.zip.report.txt:\n", style="italic")
+        self.out.print(Text(self.vendor.receipt("day1.zip"), "dim"))
         self.out.print("The application has its records:\n", style="italic")
         rows = self._query("SELECT patron_type, count(*) FROM patrons WHERE _active = 1 GROUP BY 1 ORDER BY 2 DESC")
         self.out.print(screen.table("", ("patrons by type", "number#"), rows))
@@ -135,15 +138,15 @@ class _Demo:
         self.out.print()
 
     def _push(self, roster: generate.Roster, day: int) -> Mapping[str, Any]:
-        """Rename a drop into the inbox, as a careful SIS does, and wait for its run."""
+        """Push a drop by SFTP, and wait for its run."""
         aside = self.folder / f"day{day}.zip"
         generate.write_zip(roster, aside)
+        self.vendor.push(aside)
         begin = time.monotonic()
-        aside.rename(self.state / "inbox" / aside.name)
         document = self._wait(day)
         counts = f"{sum(len(frame) for frame in roster.values()):,} records"
         seconds = f"{time.monotonic() - begin:.1f} s"
-        self.out.print(f"{aside.name} ({counts}): [bold]{document['state']}[/] {seconds} after it arrived.\n")
+        self.out.print(f"{aside.name} ({counts}): [bold]{document['state']}[/] {seconds} after it was pushed.\n")
         return document
 
     def _wait(self, day: int) -> Mapping[str, Any]:
@@ -152,8 +155,7 @@ class _Demo:
         while time.monotonic() < deadline:
             found = {one["run"]: one for one in documents(self.state / "feeds", FEED)}
             document = found.get(f"{FEED}.{day}", {})
-            receipt = self.state / "results" / FEED / f"day{day}.zip.report.txt"
-            if document.get("state") in _STATES and receipt.exists():
+            if document.get("state") in _STATES and self.vendor.receipt(f"day{day}.zip"):
                 return document
             time.sleep(0.1)
         raise IngestdError(f"the daemon has not taken day {day} within {PATIENCE:.0f} s; its log: {self.folder}/log")
@@ -163,20 +165,74 @@ class _Demo:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             return db.execute(query, values).fetchall()
 
+    def _account(self) -> paramiko.PKey:
+        """Give the vendor an account, by the key that the vendor sent; return its private half, which only it has."""
+        key = paramiko.ECDSAKey.generate()
+        public = self.folder / "vendor.pub"
+        public.write_text(f"{key.get_name()} {key.get_base64()} vendor\n")
+        command = ["account", "add", FEED, "--key", str(public)]
+        done = subprocess.run(self._ingestd(*command), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise IngestdError(f"no account could be made:\n{done.stderr}")
+        return key
+
+    def _ingestd(self, *command: str) -> list[str]:
+        return [sys.executable, "-m", "ingestd", "--config", str(self.folder / "ingestd.toml"), *command]
+
     @contextmanager
-    def _daemon(self) -> Iterator[None]:
-        """Run the daemon beside us, and stop it as systemd would."""
-        command = [sys.executable, "-m", "ingestd", "--config", str(self.folder / "ingestd.toml"), "run"]
+    def _daemon(self) -> Iterator[int]:
+        """Run the daemon beside us, and stop it as systemd would; give the port of its SFTP server."""
+        command = self._ingestd("run")
         with (self.folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log, stdout=log) as daemon:
             try:
-                self._wait_for_inbox(daemon)
-                yield
+                yield self._wait_for_port(daemon)
             finally:
                 daemon.send_signal(signal.SIGTERM)
 
-    def _wait_for_inbox(self, daemon: "subprocess.Popen[bytes]") -> None:
+    def _wait_for_port(self, daemon: "subprocess.Popen[bytes]") -> int:
+        log = self.folder / "log"
         deadline = time.monotonic() + PATIENCE
-        while not (self.state / "inbox").is_dir():
+        while not (told := _told(log, "server.listening")):
             if daemon.poll() is not None or time.monotonic() > deadline:
-                raise IngestdError(f"the daemon did not start:\n{(self.folder / 'log').read_text()}")
+                raise IngestdError(f"the daemon did not start:\n{log.read_text()}")
             time.sleep(0.05)
+        return int(told[-1]["port"])
+
+
+def _told(log: Path, event: str) -> list[Mapping[str, Any]]:
+    """Return the lines of a log that tell of an event; the last line may not be whole yet."""
+    found = []
+    for line in log.read_text().splitlines():
+        with suppress(json.JSONDecodeError):
+            found.append(json.loads(line))
+    return [one for one in found if one.get("event") == event]
+
+
+class _Vendor:
+    """A vendor's SFTP client. It knows the server by its key, which the operator told."""
+
+    def __init__(self, state: Path, port: int, key: paramiko.PKey) -> None:
+        self._client = paramiko.SSHClient()
+        host = f"[127.0.0.1]:{port}"
+        server = host_key(state / "server", None)
+        self._client.get_host_keys().add(host, server.get_name(), server)
+        self._client.connect(
+            "127.0.0.1", port, FEED, pkey=key, allow_agent=False, look_for_keys=False, timeout=PATIENCE
+        )
+        self._sftp = self._client.open_sftp()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def push(self, path: Path) -> None:
+        """Upload a drop."""
+        self._sftp.put(str(path), f"inbox/{path.name}")
+
+    def receipt(self, name: str) -> str:
+        """Return the receipt of a drop, blank if there is none yet."""
+        with suppress(FileNotFoundError), self._sftp.open(f"results/{name}.report.txt") as file:
+            return file.read().decode()
+        return ""
