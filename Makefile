@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-corpus test-others lint types docs fuzz images watching bench bench-validation lock clean
+.PHONY: help venv demo test test-corpus test-others lint types docs fuzz images watching bench bench-validation lock clean fuzz-sftp bench-server
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -43,6 +43,9 @@ images: $(READY) ## try 60,000 partial images of drops: none may be taken for a 
 watching: $(READY) ## harm a watched folder at length: 100,000 drops in one overflow, 4,000 amid churn
 	INGESTD_CREATES=100000 INGESTD_CHURN=4000 $(BIN)/pytest tests/edge/test_watcher_scenarios.py $(ARGS)
 
+fuzz-sftp: $(READY) ## the SFTP server under 100,000 mutated packets
+	INGESTD_FUZZ=334 $(BIN)/pytest tests/hostile/test_packets.py -k mutated $(ARGS)
+
 lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,6 +61,9 @@ bench: $(READY) ## measure first load and daily drop
 
 bench-validation: $(READY) ## measure all rules over a million enrollments
 	$(BIN)/python tests/bench/validation.py $(ARGS)
+
+bench-server: $(READY) ## load, floods and tried keys on the SFTP server, beside OpenSSH
+	PYTHONPATH=tests $(BIN)/python tests/bench/server.py $(ARGS)
 
 # The lock knows public files only: this machine's mirrors and wheels have no say in it, and it names no host.
 lock: $(READY) ## resolve pyproject.toml to requirements.txt, with the hashes of all files

@@ -8,15 +8,17 @@ import struct
 from contextlib import suppress
 from typing import Any, Protocol
 
-from paramiko import Channel, Message, ServerInterface, SFTPServer, SFTPServerInterface, SSHException
+from paramiko import Channel, Message, ServerInterface, SFTPAttributes, SFTPServer, SFTPServerInterface, SSHException
 from paramiko.sftp import (
     CMD_CLOSE,
     CMD_EXTENDED,
     CMD_FSETSTAT,
     CMD_INIT,
+    CMD_MKDIR,
     CMD_NAMES,
     CMD_OPEN,
     CMD_OPENDIR,
+    CMD_SETSTAT,
     CMD_VERSION,
     CMD_WRITE,
     SFTP_BAD_MESSAGE,
@@ -120,6 +122,8 @@ class Sftp(SFTPServer):
             raise failed(f"a session may have {MOST_HANDLES} files open, no more")
         if kind == CMD_EXTENDED:
             _check_extension(msg)
+        if kind in {CMD_OPEN, CMD_MKDIR, CMD_SETSTAT, CMD_FSETSTAT}:
+            _check_attributes(kind, msg)
         if kind == CMD_WRITE:
             _check_write(msg)
         if kind == CMD_FSETSTAT:
@@ -152,6 +156,16 @@ def _peek(msg: Message) -> Message:
 def _check_extension(msg: Message) -> None:
     if _peek(msg).get_text() != RENAME:
         raise unsupported("the extension is not offered")
+
+
+def _check_attributes(kind: int, msg: Message) -> None:
+    """Raise RefusedError if attributes have extensions: paramiko would read as many as are announced, four billion."""
+    rest = _peek(msg)
+    rest.get_binary()
+    if kind == CMD_OPEN:
+        rest.get_int()
+    if rest.get_int() & SFTPAttributes.FLAG_EXTENDED:
+        raise RefusedError(SFTP_BAD_MESSAGE, "extended attributes are not known here")
 
 
 def _check_write(msg: Message) -> None:
