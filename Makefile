@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-corpus test-others lint types docs fuzz bench bench-validation lock clean
+.PHONY: help venv demo test test-corpus test-others lint types docs fuzz live bench bench-validation lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -46,6 +46,10 @@ types: $(READY) ## mypy --strict
 
 docs: $(READY) ## write the generated parts of README.md
 	$(BIN)/cog -r README.md
+
+live: $(READY) ## hurt uploads of real clients for half an hour, as root
+	INGESTD_LIVE=10 $(BIN)/pytest --quiet tests/live/test_tamper.py
+	$(BIN)/python tests/live/run.py $(ARGS)
 
 bench: $(READY) ## measure first load and daily drop
 	$(BIN)/python tests/bench/run.py $(ARGS)

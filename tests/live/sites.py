@@ -1,0 +1,134 @@
+"""Where vendors upload to and ingestd takes from: each of the ways there are, with real servers and a real daemon."""
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from builders import Place, command
+from live.clients import Door
+from live.openssh import PATIENCE, Sshd, make_key
+from live.relay import Relay
+
+QUIET = 2.0
+"""The quiet period in seconds: short, so that a client that stalls outlasts it."""
+
+
+class Site(Protocol):
+    """A place for uploads of several feeds, and the daemon that takes them."""
+
+    place: Place
+    daemon: "Daemon"
+
+    def relay(self, feed: str) -> Relay:
+        """Return the relay through which the feed's vendor comes."""
+        ...
+
+    def door(self, feed: str) -> Door:
+        """Return where the feed's vendor comes in: at the relay."""
+        ...
+
+    def kill_server(self, feed: str) -> None:
+        """Kill the server that the feed's vendor is connected to."""
+        ...
+
+    def restart_server(self, feed: str) -> None:
+        """Start it again."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+
+class Daemon:
+    """`ingestd run` as a process of its own; its log goes into a file."""
+
+    def __init__(self, where: Place) -> None:
+        self._where = where
+        self._log = where.folder / "log.jsonl"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, again after a kill, and wait until it is up."""
+        before = len(self.events("daemon.started"))
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command(self._where, "run"), stdin=subprocess.DEVNULL, stderr=log)
+        end = time.monotonic() + 2 * PATIENCE
+        while len(self.events("daemon.started")) == before:
+            assert time.monotonic() < end and self._process.poll() is None, self._log.read_text()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(2 * PATIENCE)
+            finally:
+                self._process.kill()
+                self._process.wait()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the log's whole lines of one event."""
+        if not self._log.exists():
+            return []
+        lines = self._log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+        return [line for line in map(json.loads, lines) if line["event"] == name]
+
+
+class BehindOpenSsh:
+    """A folder behind OpenSSH: for each feed an sshd of its own with README's recipe, so that each can be killed."""
+
+    def __init__(self, folder: Path, feeds: Sequence[str]) -> None:
+        self.place = Place(folder)
+        self.daemon = Daemon(self.place)
+        self._servers: dict[str, Sshd] = {}
+        self._relays: dict[str, Relay] = {}
+        try:
+            self._open(feeds)
+        except BaseException:
+            self.close()
+            raise
+
+    def relay(self, feed: str) -> Relay:
+        """Return the relay before the feed's sshd."""
+        return self._relays[feed]
+
+    def door(self, feed: str) -> Door:
+        """Return the recipe's account, at the relay."""
+        return replace(self._servers[feed].door, port=self._relays[feed].port)
+
+    def kill_server(self, feed: str) -> None:
+        """Kill the feed's sshd and what serves its sessions."""
+        self._servers[feed].kill()
+
+    def restart_server(self, feed: str) -> None:
+        """Start the feed's sshd again."""
+        self._servers[feed].start()
+
+    def close(self) -> None:
+        """End daemon, relays and servers."""
+        self.daemon.stop()
+        for relay in self._relays.values():
+            relay.close()
+        for server in self._servers.values():
+            server.close()
+
+    def _open(self, feeds: Sequence[str]) -> None:
+        (self.place.folder / "feeds").mkdir(parents=True)
+        self.place.config.write_text("parallel_runs = 4\n")
+        key = make_key(self.place.folder / "vendor")
+        for feed in feeds:
+            server = self._servers[feed] = Sshd(self.place.state, feed, key)
+            self._relays[feed] = Relay(server.port)
+            text = f'rescan = "2s"\n{server.source}quiet_period = "{QUIET:g}s"\n'
+            (self.place.folder / "feeds" / f"{feed}.toml").write_text(text)
+        self.daemon.start()
+
+
+SITES = {"folder": BehindOpenSsh}
+"""Every way in, by its name in the table."""
