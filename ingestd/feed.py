@@ -16,12 +16,12 @@ from ingestd.core.stability import Look
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import StoppingError, UsageError
 from ingestd.feedloop import Taken, describe
+from ingestd.opening import open_source
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
 from ingestd.runs import Clock, Runs, Stop, utc_now
 from ingestd.sources.base import Drop, Source, look_of
-from ingestd.sources.folder import FolderSource
 from ingestd.stages import Show, Stages, never
 from ingestd.store import Run
 from ingestd.unpack import Verdict
@@ -45,11 +45,9 @@ class Feed:
         self.waiting: list[tuple[Path, Batch]] = []
         self.runs = Runs(settings, rules, state_dir, show=show, clock=clock, stages=stages)
         self.store, self.filing = self.runs.store, self.runs.filing
-        self.sources: Sequence[Source] = [
-            FolderSource(one.path, quiet_period=one.quiet_period.total_seconds())
-            for one in settings.sources
-            if isinstance(one, config.FolderSource)
-        ]
+        opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in settings.sources]
+        self.sources: Sequence[Source] = [source for source, _ in opened]
+        self._patience = {source.path: one.incomplete_after for source, one in opened}
         self._clock = clock
         self._log = structlog.get_logger().bind(feed=self.name)
 
@@ -138,14 +136,7 @@ class Feed:
     def _is_given_up(self, drop: Drop) -> bool:
         """Return whether a zip that is cut off has lain unchanged long enough: ctime, which no client can set."""
         rest = self._clock().timestamp() - drop.look.ctime_ns / 1e9
-        patience = next(
-            (
-                one.incomplete_after
-                for one in self.settings.sources
-                if isinstance(one, config.FolderSource) and one.path == drop.path.parent
-            ),
-            timedelta(minutes=30),
-        )
+        patience = self._patience.get(drop.path.parent, timedelta(minutes=30))
         return rest >= patience.total_seconds()
 
     # What the commands call ----------------------------------------------------------------------------------

@@ -141,6 +141,7 @@ class FeedLoop:
         self.failures = 0
         self.waiting = 0
         self.unwell = 0
+        self.is_looking = False
         self.wake = Event()
         self.thread = Thread(target=self._loop, name=f"feed {intake.name}", daemon=True)
         self._shop = shop
@@ -161,7 +162,7 @@ class FeedLoop:
         try:
             while not self._shop.stopping.is_set():
                 offered = self._round()
-                if self._shop.until_idle and (self.failures or not (offered or self.waiting)):
+                if self._shop.until_idle and (self.failures or not (offered or self.waiting or self.is_looking)):
                     break
                 if not (self._shop.until_idle and offered):  # `once` looks again at once for what came meanwhile
                     self._rest()
@@ -192,6 +193,7 @@ class FeedLoop:
             drops = sorted((drop for source in sources for drop in source.scan(now, wall)), key=lambda drop: drop.since)
             waiting = [seen for source in sources for seen in source.waiting()]
             self.waiting, self._soonest = len(waiting), min((seen.due for seen in waiting), default=math.inf)
+            self.is_looking = any(source.is_looking() for source in sources)
             self.unwell = sum(source.health() is not None for source in sources)
         finally:
             if not self.has_looked:
@@ -269,6 +271,8 @@ class FeedLoop:
         pace, now = self._shop.pace, self._shop.clock.monotonic()
         if self.failures:
             return self._doubled(pace.first_pause, self.failures - 1)
+        if self._shop.until_idle and self.is_looking:
+            return pace.settle
         return max(pace.settle, min(pace.rescan, self._soonest - now))
 
     def _doubled(self, pause: float, times: int) -> float:

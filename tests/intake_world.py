@@ -126,6 +126,10 @@ class Shelf:
         """Return what the test says."""
         return self.waits
 
+    def is_looking(self) -> bool:
+        """Look no further."""
+        return False
+
     def watch(self, wake: Callable[[], None]) -> None:
         """Have nothing to watch."""
 

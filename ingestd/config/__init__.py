@@ -17,6 +17,7 @@ from ingestd.config.models import (
     Retention,
     Schedule,
     Scope,
+    SftpSource,
     Sink,
 )
 from ingestd.config.places import shipped, shipped_folder
@@ -36,6 +37,7 @@ __all__ = [
     "Schedule",
     "Scope",
     "Setting",
+    "SftpSource",
     "Sink",
     "describe",
     "find",

@@ -19,6 +19,7 @@ from ingestd.config.values import (
     Count,
     Country,
     Duration,
+    Fingerprint,
     Flag,
     Listen,
     Options,
@@ -134,11 +135,40 @@ class SftpSource(Settings):
 
     kind: Literal["sftp"] = Field(description="a folder on someone's SFTP server")
     host: str = Field(description="the server")
+    port: Count = Field(22, ge=1, le=65535, description="its port")
     user: str = Field(description="the account")
-    key: Secret = Field(description="the account's private key")
-    known_hosts: StatePath = Field(description="the file with the server's public key; relative to `state_dir`")
+    key: Secret | None = Field(None, description="the account's private key; this or `password`")
+    password: Secret | None = Field(None, description="the account's password; this or `key`")
+    known_hosts: StatePath | None = Field(
+        None, description="a file with the server's public keys, as OpenSSH keeps it; relative to `state_dir`"
+    )
+    host_key: tuple[Fingerprint, ...] = Field((), description="fingerprints of the server's public keys, any of which")
     path: str = Field(description="the folder on the server")
-    every: PositiveDuration = Field(timedelta(minutes=10), description="how often to look")
+    every: PositiveDuration = Field(timedelta(minutes=10), description="how often to look, give or take a tenth")
+    settle: Duration = Field(
+        timedelta(seconds=60), description="how far apart two looks must find a file of the same size and time"
+    )
+    after: Literal["leave", "move", "delete"] = Field("leave", description="what becomes of a file there once fetched")
+    move_to: str | None = Field(None, description="the folder on the server to move into; relative to `path`")
+    max_size: Size = Field(2 << 30, description="how large a file may be to be fetched")
+    connect_timeout: PositiveDuration = Field(
+        timedelta(seconds=15), description="how long each step of a login may take"
+    )
+    stall_timeout: PositiveDuration = Field(timedelta(seconds=30), description="how long the server may be silent")
+    least_speed: Size = Field(4 << 10, description="bytes a second below which the server is given up until later")
+    incomplete_after: PositiveDuration = Field(
+        timedelta(minutes=30), description="how long a fetched zip that is cut off waits before it is rejected"
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "SftpSource":
+        if (self.key is None) == (self.password is None):
+            raise ValueError("needs either a key or a password, and not both")
+        if not self.host_key and self.known_hosts is None:
+            raise ValueError("needs known_hosts or host_key: a server is never trusted at first sight")
+        if (self.after == "move") != bool(self.move_to):
+            raise ValueError('needs move_to if after = "move", and only then')
+        return self
 
 
 Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]

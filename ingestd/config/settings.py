@@ -20,7 +20,6 @@ NOT_YET = frozenset(
         "server",
         "metrics",
         "notify",
-        "sources[sftp]",
         "scope.orgs",
         "scope.email_domains",
         "scope.email_exceptions",

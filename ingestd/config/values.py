@@ -30,6 +30,7 @@ ADDRESS = 'an address and a port, like "127.0.0.1:2222" or "[::1]:2222"'
 TIME = 'a time of day, like "02:00"'
 ZONE = 'a time zone, like "America/Chicago"'
 REFERENCE = 'a reference: "credential:NAME", "env:NAME" or "file:PATH"'
+FINGERPRINT = 'the fingerprint of a host key, like "SHA256:" and 43 characters, as ssh-keygen -l shows it'
 COUNTRY = 'the two letters of a country, like "US"'
 STRICT = "true, false or a list of switchable codes"
 
@@ -208,6 +209,17 @@ def parse_country(found: object) -> str:
     return found
 
 
+def parse_fingerprint(found: object) -> str:
+    """Return the SHA-256 fingerprint of a host key as OpenSSH writes it.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if _match(r"SHA256:[A-Za-z0-9+/]{43}", found) is None:
+        raise ValueError(f"is not {FINGERPRINT}")
+    return str(found)
+
+
 def parse_sink_kind(found: object) -> str:
     """Return the kind of a sink that is installed.
 
@@ -281,6 +293,7 @@ Zone = Annotated[ZoneInfo, PlainValidator(parse_zone), Written(ZONE, quoted)]
 TableName = Annotated[str, PlainValidator(parse_table), Written("a table of OneRoster", quoted)]
 Version = Annotated[str, PlainValidator(parse_version), Written("a version of OneRoster", quoted)]
 Country = Annotated[str, PlainValidator(parse_country), Written(COUNTRY, quoted)]
+Fingerprint = Annotated[str, PlainValidator(parse_fingerprint), Written(FINGERPRINT, quoted)]
 SinkKind = Annotated[str, PlainValidator(parse_sink_kind), Written("the kind of an installed sink", quoted)]
 Strict = Annotated[bool | tuple[str, ...], PlainValidator(parse_strict), Written(STRICT, _render_strict)]
 Secret = Annotated[str, PlainValidator(parse_reference), Written(REFERENCE, quoted)]

@@ -52,7 +52,7 @@ class Source(Protocol):
     An implementer promises:
 
     - `scan` is the truth and `watch` a hint. Whatever the watcher loses, the next scan finds.
-    - `scan` and `waiting` are called by one thread; `health` and `close` may be called by another.
+    - `scan`, `waiting` and `is_looking` are called by one thread; `health` and `close` may be called by another.
     - `scan` ends within seconds, for the daemon's watchdog waits on it. Long work, such as fetching from a remote host,
       is done elsewhere, and what is fetched is a drop only when it is whole.
     - A world that is out of order (a missing folder, a remote host that is away) is a condition told by `health`, and
@@ -70,6 +70,13 @@ class Source(Protocol):
 
     def waiting(self) -> Sequence[Sighting]:
         """Return what the last scan found in its quiet period, oldest first."""
+        ...
+
+    def is_looking(self) -> bool:
+        """Return whether the last scan came before the end of a longer look, as at a remote host; `once` waits for it.
+
+        A look that failed is at its end; a drop that the look has found and that has yet to settle is part of it.
+        """
         ...
 
     def watch(self, wake: Callable[[], None]) -> None:

@@ -59,6 +59,10 @@ class FolderSource:
         """Return what the last scan found in its quiet period."""
         return self._waiting
 
+    def is_looking(self) -> bool:
+        """Return False: a scan sees all there is."""
+        return False
+
     def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` when a file is put into the folder, soon after: inotify where it works, else at the next scan."""
         self._create_at_start()

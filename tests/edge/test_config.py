@@ -346,7 +346,7 @@ def test_settings_are_told_with_their_meaning() -> None:
     assert all(one.type and one.meaning for one in settings.values())
     assert (delete.default, delete.acts) == ('"10%"', True)
     assert settings["feeds/<feed>.toml", "sources[folder].quiet_period"].default == '"60s"'
-    assert settings["feeds/<feed>.toml", "sources[sftp].host"].acts is False
+    assert settings["feeds/<feed>.toml", "sources[sftp].host"].acts is True
     assert settings["ingestd.toml", "retention.archive"].acts is False
     assert settings["ingestd.toml", "server.listen"].acts is False
 
