@@ -73,6 +73,7 @@ class Visits:
     def visit(self, on_fetch: Callable[[], None]) -> float:
         """Go there once; return the seconds to the next visit. Whatever fails is told by `problem`."""
         self.is_settling = False
+        began = self._clock()
         try:
             due = self._visit(on_fetch)
         except RemoteError as error:
@@ -80,9 +81,9 @@ class Visits:
         except OSError:
             return self._failed("the disk refuses what is fetched; see ingestd doctor")
         self._failures = 0
-        usual = self._jittered(self._terms.every)
         self.is_settling = due is not None
-        return usual if due is None else min(usual, max(0.0, due - self._clock()))
+        usual = began + self._jittered(self._terms.every)
+        return max(0.0, (usual if due is None else min(usual, due)) - self._clock())
 
     def fail(self, error: Exception) -> float:
         """Count a fault of ours as a visit that failed."""

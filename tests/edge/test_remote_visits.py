@@ -98,7 +98,7 @@ def test_a_drop_is_fetched_whole_private_and_once(
     """It comes byte for byte, readable by us alone, rings once, and is not fetched again at the next visit."""
     lay(export, "a.zip", ZIP)
     world = World(keys.account(sshd), terms(export), tmp_path)
-    assert world.visit() == pytest.approx(10)
+    assert world.visit() == pytest.approx(10, abs=3)
     assert (world.visits.problem, world.drops, world.rings) == (None, {"a.zip": ZIP}, 1)
     assert {stat.S_IMODE(path.stat().st_mode) for path in world.spool.drops.iterdir()} == {0o600}
     world.claim()
@@ -183,7 +183,7 @@ def test_a_drop_that_cannot_be_read_stops_no_other(
     lay(export, "b.zip", b"new", mtime=3)
     lay(export, "c.zip", b"old", mtime=2)
     world = World(keys.account(sshd), terms(export, largest=1000), tmp_path)
-    assert world.visit() == pytest.approx(10)
+    assert world.visit() == pytest.approx(10, abs=3)
     assert world.visits.problem == "1 files not fetched or cleared: it is larger than max_size"
     assert [entry["file"] for entry in log.of("drop.fetched")] == ["'c.zip'", "'b.zip'"]
 

@@ -3,8 +3,9 @@
 import json
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -81,9 +82,10 @@ class Daemon:
 
 
 class BehindOpenSsh:
-    """A folder behind OpenSSH: for each feed an sshd of its own with README's recipe, so that each can be killed."""
+    """For each feed an sshd of its own with README's recipe, so that each can be killed; `source` says how to take."""
 
-    def __init__(self, folder: Path, feeds: Sequence[str]) -> None:
+    def __init__(self, source: Callable[[Sshd], str], folder: Path, feeds: Sequence[str]) -> None:
+        self._source = source
         self.place = Place(folder)
         self.daemon = Daemon(self.place)
         self._servers: dict[str, Sshd] = {}
@@ -125,10 +127,34 @@ class BehindOpenSsh:
         for feed in feeds:
             server = self._servers[feed] = Sshd(self.place.state, feed, key)
             self._relays[feed] = Relay(server.port)
-            text = f'rescan = "2s"\n{server.source}quiet_period = "{QUIET:g}s"\n'
-            (self.place.folder / "feeds" / f"{feed}.toml").write_text(text)
+            (self.place.folder / "feeds" / f"{feed}.toml").write_text(f'rescan = "2s"\n{self._source(server)}')
         self.daemon.start()
 
 
-SITES = {"folder": BehindOpenSsh}
+def from_folder(server: Sshd) -> str:
+    """Return the recipe's own source, with a short quiet period."""
+    return f'{server.source}quiet_period = "{QUIET:g}s"\n'
+
+
+def by_polling(server: Sshd) -> str:
+    """Return a source that fetches from the server as the vendor himself, and looks every second."""
+    known_hosts = server.folder / "known_hosts"
+    known_hosts.write_text(f"[127.0.0.1]:{server.port} {server.host_key}")
+    return f"""[[sources]]
+kind = "sftp"
+host = "127.0.0.1"
+port = {server.port}
+user = "{server.door.account}"
+key = "file:{server.door.key}"
+known_hosts = "{known_hosts}"
+path = "/inbox"
+every = "1s"
+settle = "{QUIET:g}s"
+"""
+
+
+SITES: Mapping[str, Callable[[Path, Sequence[str]], Site]] = {
+    "folder": partial(BehindOpenSsh, from_folder),
+    "remote": partial(BehindOpenSsh, by_polling),
+}
 """Every way in, by its name in the table."""

@@ -8,7 +8,7 @@ from live.matrix import Case, Fate, run
 from live.sites import QUIET, SITES
 
 CLIENTS = ("sftp", "scp", "lftp", "paramiko", "filepart")
-SHIFTS = {"folder": 0}
+SHIFTS = {"folder": 0, "remote": 1}
 """By how much each way in is shifted, so that together they have more pairs of client and fate."""
 
 
