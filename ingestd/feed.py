@@ -39,6 +39,7 @@ class Feed:
         show: Show | None = None,
         clock: Clock = utc_now,
         stages: Callable[[Show, Stop], Stages] = Stages,
+        served_inbox: Path | None = None,
     ) -> None:
         self.name = settings.key
         self.settings = settings
@@ -48,6 +49,8 @@ class Feed:
         opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in settings.sources]
         self.sources: Sequence[Source] = [source for source, _ in opened]
         self._patience = {source.path: one.incomplete_after for source, one in opened}
+        if served_inbox:  # what the embedded server puts there is whole, so nothing is waited for
+            self.sources = [*self.sources, FolderSource(served_inbox, quiet_period=0)]
         self._clock = clock
         self._log = structlog.get_logger().bind(feed=self.name)
 

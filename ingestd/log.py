@@ -53,6 +53,12 @@ EVENTS: Mapping[str, str] = {
     "run.resumed": "a run that a stop had cut short goes on",
     "stamina.retry_scheduled": "a sink was busy or away, and is tried again soon",
     "library.message": "a library has something to say; `logger`, `file` and `line` tell where to look",
+    "server.listening": "the embedded SFTP server takes connections on this port",
+    "server.stopped": "the embedded SFTP server takes no connections any more, and its sessions have ended",
+    "server.login": "a vendor has logged in to the embedded SFTP server",
+    "server.login_failed": "somebody showed a key or a password that is not the account's, or there is no such account",
+    "upload.received": "a client closed its upload, which is in the inbox now, whole",
+    "upload.discarded": "an upload was given up: its connection ended, or a write was refused; nothing of it is kept",
     "error.unexpected": "a fault in ingestd itself ended a thread or the process",
     "event.unlisted": "an event that this table does not list; its text is not shown",
 }
@@ -112,13 +118,13 @@ class _Trace(str):
 
 _Shape = Callable[[object], object]
 _FIELDS: Mapping[_Shape, str] = {
-    _word: "level timestamp feed run state stage digest sha256 code severity table target action kind logger callable "
-    "function error errno signal oneroster version",
+    _word: "level timestamp feed account run state stage digest sha256 code severity table target action kind logger "
+    "callable function error errno signal oneroster version",
     _phrase: "reason problem",
     _words: "feeds at",
     _name: "drop file path folder source sink sourced_id",
-    _count: "line count rows valid held_back of limit bytes seconds runs waiting attempt times pause pid exit_code "
-    "created updated deleted unchanged create update remove done failed breaches left_out retry_num wait_for "
+    _count: "line port count rows valid held_back of limit bytes seconds runs waiting attempt times pause pid "
+    "exit_code created updated deleted unchanged create update remove done failed breaches left_out retry_num wait_for "
     "waited_so_far",
     _counts: "changeset actions findings stages tables outcomes codes",
     _trace: "exception",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ingestd.cli import codes, drops, history, setup
+from ingestd.cli import account, codes, drops, history, setup
 from ingestd.cli.context import App
 from ingestd.errors import ConfigError, IngestdError
 
@@ -52,5 +52,5 @@ def main(ctx: click.Context, config_path: Path | None) -> None:
     ctx.obj = App(config_path)
 
 
-for command in (*setup.COMMANDS, *drops.COMMANDS, *history.COMMANDS, *codes.COMMANDS):
+for command in (*setup.COMMANDS, *drops.COMMANDS, *history.COMMANDS, *account.COMMANDS, *codes.COMMANDS):
     main.add_command(command)

@@ -72,7 +72,9 @@ class App:
         from ingestd.rulebook import load_rules
 
         settings = self.config.feeds[name]
-        return Feed(settings, load_rules(settings.rules), self.config.state_dir, show=show)
+        rules, state_dir = load_rules(settings.rules), self.config.state_dir
+        served_inbox = state_dir / "server" / name / "inbox" if self.config.server else None
+        return Feed(settings, rules, state_dir, show=show, served_inbox=served_inbox)
 
     def open_feeds(self, show: "Show | None" = None) -> tuple[list["Feed"], list[str]]:
         """Return all feeds, which the caller closes, and the names of those whose store cannot be opened.

@@ -169,11 +169,13 @@ def once(app: App, as_json: bool) -> None:
 def run(app: App) -> None:
     """Run the daemon: watch every feed's sources until told to stop."""
     from ingestd import daemon, reading
+    from ingestd.server.serve import Serving
 
     app.config  # noqa: B018  faults of the configuration come before anything is started
     reading.prepare()
-    with daemon.listen_for_signals() as requests:
+    with daemon.listen_for_signals() as requests, Serving() as serving:
         while True:
+            serving.follow(app.config)
             feeds, _unopened = app.open_feeds()
             rescan = min((one.rescan.total_seconds() for one in app.config.feeds.values()), default=30.0)
             pace = daemon.Pace(rescan=rescan, parallel_runs=app.config.parallel_runs)

@@ -80,8 +80,22 @@ class Retention(Settings):
 class Server(Settings):
     """`[server]`: the embedded SFTP server, only if this table is present."""
 
-    listen: Listen = Field(Address("127.0.0.1", 2222), description="where the embedded SFTP server listens")
-    host_key: Secret = Field(description="the server's private key")
+    listen: Listen = Field(
+        Address("127.0.0.1", 2222), description="where the embedded SFTP server listens; port 0: any that is free"
+    )
+    host_key: Secret | None = Field(
+        None, description="the server's private key; unset: one is made at the first start and kept in `state_dir`"
+    )
+    sessions: Count = Field(4, ge=1, le=1000, description="how many sessions an account may have at a time")
+    login_grace: PositiveDuration = Field(timedelta(seconds=30), description="how long logging in may take")
+    tries: Count = Field(6, ge=1, le=9, description="how many keys or passwords a connection may try")
+    unknown: Count = Field(64, ge=1, le=1000, description="how many connections may be open that have not logged in")
+    unknown_per_source: Count = Field(10, ge=1, le=1000, description="how many of these may come from one address")
+    idle: PositiveDuration = Field(timedelta(minutes=10), description="how long a session may do nothing")
+    upload_size: Size = Field(2 << 30, description="how large one upload may be")
+    waiting_size: Size = Field(8 << 30, description="how much may wait in a feed's inbox, with uploads under way")
+    waiting_files: Count = Field(100, ge=1, description="how many files may wait in it")
+    keep_free: Size = Field(512 << 20, description="how much of the disk uploads leave free")
 
 
 class Metrics(Settings):

@@ -17,7 +17,6 @@ FILES: Mapping[str, type[Settings]] = {"ingestd.toml": Main, "feeds/<feed>.toml"
 
 NOT_YET = frozenset(
     {
-        "server",
         "metrics",
         "notify",
         "scope.orgs",

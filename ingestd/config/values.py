@@ -140,7 +140,7 @@ def parse_address(found: object) -> Address:
         ValueError: it is not an address and a port.
     """
     match = _match(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]]+)):(\d{1,5})", found)
-    if match is None or not 0 < int(match[3]) < 1 << 16:
+    if match is None or not int(match[3]) < 1 << 16:
         raise ValueError(f"is not {ADDRESS}")
     return Address(match[1] or match[2], int(match[3]))
 
