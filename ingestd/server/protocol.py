@@ -5,9 +5,10 @@ malformed packets by a status, and does not offer `check-file` (reliability.md 2
 """
 
 import struct
+from contextlib import suppress
 from typing import Any, Protocol
 
-from paramiko import Channel, Message, ServerInterface, SFTPServer, SFTPServerInterface
+from paramiko import Channel, Message, ServerInterface, SFTPServer, SFTPServerInterface, SSHException
 from paramiko.sftp import (
     CMD_CLOSE,
     CMD_EXTENDED,
@@ -60,8 +61,11 @@ class Sftp(SFTPServer):
         self._host = host
 
     def finish_subsystem(self) -> None:
-        """End the session: what is still open is given up."""
+        """End the session: what is still open is given up. `scp` wants to hear that all went well."""
         try:
+            with suppress(OSError, EOFError, SSHException):
+                if self.sock is not None:
+                    self.sock.send_exit_status(0)
             super().finish_subsystem()
         finally:
             self._host.ended()
