@@ -22,6 +22,7 @@ from ingestd.policy import package_limits
 from ingestd.reading import completeness
 from ingestd.runs import Clock, Runs, Stop, utc_now
 from ingestd.sources.base import Drop, Source, look_of
+from ingestd.sources.folder import FolderSource
 from ingestd.stages import Show, Stages, never
 from ingestd.store import Run
 from ingestd.unpack import Verdict

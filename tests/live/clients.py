@@ -64,9 +64,9 @@ def scp(door: Door, task: Task) -> Command:
 
 
 def lftp(door: Door, task: Task) -> Command:
-    """Return `lftp`, which starts `ssh` for itself, and is told to give up at the first fault."""
+    """Return `lftp`, which starts `ssh` for itself; told to wait for an hour before it tries again by itself."""
     script = (
-        f"set net:limit-rate 0:{task.rate}; set net:max-retries 1; set cmd:fail-exit yes; "
+        f"set net:limit-rate 0:{task.rate}; set net:reconnect-interval-base 3600; set cmd:fail-exit yes; "
         f"set sftp:connect-program 'ssh -a -x {' '.join(door.options)}'; "
         f"open -u {door.account}, -p {door.port} sftp://127.0.0.1; put -O inbox {task.file} -o {task.name}"
     )

@@ -82,6 +82,12 @@ def run(target: str, cases: Sequence[Case], folder: Path, *, pause: float) -> li
         site.close()
 
 
+def batches_of(target: str, cases: Sequence[Case]) -> list[list[Case]]:
+    """Return which uploads go side by side. A kill of the embedded server befalls all, so those are by themselves."""
+    apart = [case for case in cases if target == "embedded" and case.fate is Fate.SERVER]
+    return [batch for batch in ([case for case in cases if case not in apart], apart) if batch]
+
+
 def _live_through(uploads: Sequence["_Upload"], pause: float) -> None:
     for upload in uploads:
         upload.start()
@@ -157,7 +163,7 @@ class _Upload:
             return
         if self._case.fate is Fate.SERVER:
             self._site.restart_server(self._case.feed)
-        if self._client.end(PATIENCE) == 0:
+        if self._client.kill() == 0:
             self._faults.append("the client took it for a success")
         self.start()
 

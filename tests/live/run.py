@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from live.clients import CLIENTS
-from live.matrix import Case, Fate, Verdict, run
+from live.matrix import Case, Fate, Verdict, batches_of, run
 from live.sites import SITES
 
 
@@ -40,7 +40,8 @@ def _batches(targets: Sequence[str], repeats: int, at_once: int) -> Iterator[tup
     for target in targets:
         for first in range(0, repeats, at_once):
             numbers = range(first, min(first + at_once, repeats))
-            yield target, [Case(client, fate, n) for n in numbers for fate in Fate for client in CLIENTS]
+            cases = [Case(client, fate, n) for n in numbers for fate in Fate for client in CLIENTS]
+            yield from ((target, batch) for batch in batches_of(target, cases))
 
 
 def _table(targets: Sequence[str], verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from builders import Place, command
+from builders import Place, command, invoke
 from live.clients import Door
 from live.openssh import PATIENCE, Sshd, make_key
 from live.relay import Relay
@@ -62,6 +62,16 @@ class Daemon:
         while len(self.events("daemon.started")) == before:
             assert time.monotonic() < end and self._process.poll() is None, self._log.read_text()
             time.sleep(0.05)
+
+    def is_up(self) -> bool:
+        """Return whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill it."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
 
     def stop(self) -> None:
         """Ask it to end, and wait until it has."""
@@ -131,6 +141,64 @@ class BehindOpenSsh:
         self.daemon.start()
 
 
+class Embedded:
+    """The embedded server with an account for each feed; it dies with the daemon, which then dies for all of them."""
+
+    def __init__(self, folder: Path, feeds: Sequence[str]) -> None:
+        self.place = Place(folder)
+        self.daemon = Daemon(self.place)
+        self._relays: dict[str, Relay] = {}
+        try:
+            self._open(feeds)
+        except BaseException:
+            self.close()
+            raise
+
+    def relay(self, feed: str) -> Relay:
+        """Return the relay of the feed's vendor."""
+        return self._relays[feed]
+
+    def door(self, feed: str) -> Door:
+        """Return the feed's account, at its relay."""
+        return Door(self._relays[feed].port, feed, self.place.folder / "vendor")
+
+    def kill_server(self, feed: str) -> None:
+        """Kill the daemon, if it is not dead already."""
+        self.daemon.kill()
+
+    def restart_server(self, feed: str) -> None:
+        """Start the daemon, if it is dead, and lead all vendors to its new port."""
+        if not self.daemon.is_up():
+            self._start()
+
+    def close(self) -> None:
+        """End daemon and relays."""
+        self.daemon.stop()
+        for relay in self._relays.values():
+            relay.close()
+
+    def _open(self, feeds: Sequence[str]) -> None:
+        (self.place.folder / "feeds").mkdir(parents=True)
+        self.place.config.write_text('parallel_runs = 4\n[server]\nlisten = "127.0.0.1:0"\nunknown_per_source = 60\n')
+        key = make_key(self.place.folder / "vendor")
+        for feed in feeds:
+            (self.place.folder / "feeds" / f"{feed}.toml").write_text('rescan = "2s"\n')
+            self._relays[feed] = Relay(0)
+        for feed in feeds:
+            invoke(self.place, "account", "add", feed, "--key", f"{key}.pub")
+        self._start()
+
+    def _start(self) -> None:
+        before = len(self.daemon.events("server.listening"))
+        self.daemon.start()
+        end = time.monotonic() + PATIENCE
+        while len(told := self.daemon.events("server.listening")) == before:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        for relay in self._relays.values():
+            relay.target = told[-1]["port"]
+
+
 def from_folder(server: Sshd) -> str:
     """Return the recipe's own source, with a short quiet period."""
     return f'{server.source}quiet_period = "{QUIET:g}s"\n'
@@ -155,6 +223,7 @@ settle = "{QUIET:g}s"
 
 SITES: Mapping[str, Callable[[Path, Sequence[str]], Site]] = {
     "folder": partial(BehindOpenSsh, from_folder),
+    "embedded": Embedded,
     "remote": partial(BehindOpenSsh, by_polling),
 }
 """Every way in, by its name in the table."""
