@@ -47,7 +47,7 @@ types: $(READY) ## mypy --strict
 docs: $(READY) ## write the generated parts of README.md
 	$(BIN)/cog -r README.md
 
-live: $(READY) ## hurt uploads of real clients for half an hour, as root
+live: $(READY) ## hurt uploads of real clients for an hour, as root
 	INGESTD_LIVE=10 $(BIN)/pytest --quiet tests/live/test_tamper.py
 	$(BIN)/python tests/live/run.py $(ARGS)
 

@@ -186,7 +186,7 @@ class _Upload:
         runs = documents_of(self._site.place, self._case.feed)
         digest = hashlib.sha256(self._file.read_bytes()).hexdigest()
         if not runs:
-            self._faults.append("lost")
+            self._faults.append(f"lost, or not taken within {PATIENCE:g} s")
         elif [(one["state"], one["sha256"]) for one in runs] != [("applied", digest)]:
             self._faults.append(f"came to {[one['state'] for one in runs]}")
         if received and received[0] < self._site.relay(self._case.feed).sent_at(self._size):

@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--targets", nargs="+", choices=SITES, default=list(SITES))
     parser.add_argument("--repeats", type=int, default=8, help="uploads of each kind")
-    parser.add_argument("--at-once", type=int, default=2, help="repeats that go side by side, 25 uploads each")
+    parser.add_argument("--at-once", type=int, default=1, help="repeats that go side by side, 25 uploads each")
     parser.add_argument("--pause", type=float, default=90, help="seconds that a client is stopped")
     given = parser.parse_args()
     verdicts: list[Verdict] = []

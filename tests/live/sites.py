@@ -205,7 +205,7 @@ def from_folder(server: Sshd) -> str:
 
 
 def by_polling(server: Sshd) -> str:
-    """Return a source that fetches from the server as the vendor himself, and looks every second."""
+    """Return a source that fetches from the server as the vendor himself, and looks every five seconds."""
     known_hosts = server.folder / "known_hosts"
     known_hosts.write_text(f"[127.0.0.1]:{server.port} {server.host_key}")
     return f"""[[sources]]
@@ -216,7 +216,7 @@ user = "{server.door.account}"
 key = "file:{server.door.key}"
 known_hosts = "{known_hosts}"
 path = "/inbox"
-every = "1s"
+every = "5s"
 settle = "{QUIET:g}s"
 """
 
