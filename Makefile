@@ -10,7 +10,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-corpus test-others lint types docs fuzz images watching bench bench-validation lock clean fuzz-sftp bench-server
+.PHONY: help venv demo test test-intake test-others lint types docs fuzz fuzz-sftp images watching live
+.PHONY: bench bench-validation bench-server lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -20,19 +21,21 @@ venv: $(READY) ## make .venv with everything in it, ingestd too
 demo: $(READY) ## show the whole of it on a synthetic district
 	$(BIN)/ingestd demo $(ARGS)
 
-# The corpus of bad drops takes about as long as all the rest: without ARGS the two go side by side.
+# Bad drops and bad clients take about as long as all the rest: without ARGS the two go side by side.
 test: lint types ## lint, types, docs and all tests: what CI runs
 ifeq ($(ARGS),)
-	$(MAKE) --jobs=2 --keep-going test-corpus test-others
+	$(MAKE) --jobs=2 --keep-going test-intake test-others
 else
 	$(BIN)/pytest $(ARGS)
 endif
 
-test-corpus: $(READY)
-	$(BIN)/pytest --quiet tests/corpus
+INTAKE := tests/corpus tests/hostile tests/live
+
+test-intake: $(READY)
+	$(BIN)/pytest --quiet $(INTAKE)
 
 test-others: $(READY)
-	$(BIN)/pytest --ignore=tests/corpus
+	$(BIN)/pytest $(INTAKE:%=--ignore=%)
 
 fuzz: $(READY) ## all laws with twenty times as many examples
 	INGESTD_FUZZ=20 $(BIN)/pytest tests/laws tests/core tests/edge/test_unpack.py $(ARGS)
@@ -55,6 +58,10 @@ types: $(READY) ## mypy --strict
 
 docs: $(READY) ## write the generated parts of README.md
 	$(BIN)/cog -r README.md
+
+live: $(READY) ## hurt uploads of real clients for an hour, as root
+	INGESTD_LIVE=10 $(BIN)/pytest --quiet tests/live/test_tamper.py
+	$(BIN)/python tests/live/run.py $(ARGS)
 
 bench: $(READY) ## measure first load and daily drop
 	$(BIN)/python tests/bench/run.py $(ARGS)

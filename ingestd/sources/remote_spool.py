@@ -17,6 +17,9 @@ from ingestd.files import make_private, replacing, sync_folder
 PART = ".fetching.part"
 """What a file is called until it is whole."""
 
+_BEGIN, _END, _LONGEST_END = b"PK\3\4", b"PK\5\6", 22 + 65535
+"""How a zip and its end record begin, and the size of the latter with the longest comment."""
+
 
 class Spool:
     """One source's private folder. `drops` holds whole files alone, under the names that the server gave them."""
@@ -37,6 +40,16 @@ class Spool:
     def holds(self, name: str) -> bool:
         """Return whether a drop of that name has not been claimed yet."""
         return (self.drops / name).exists()
+
+    def is_cut_off(self, name: str) -> bool:
+        """Return whether such a drop lies here and is a zip without its end: fetched from an upload that stalled."""
+        try:
+            with (self.drops / name).open("rb") as file:
+                begins = file.read(len(_BEGIN)) == _BEGIN
+                file.seek(-min(_LONGEST_END, file.seek(0, os.SEEK_END)), os.SEEK_END)
+                return begins and _END not in file.read()
+        except FileNotFoundError:
+            return False
 
     @contextmanager
     def receiving(self, name: str) -> Iterator[BinaryIO]:

@@ -118,7 +118,7 @@ class Visits:
         for file in (*choice.fetched, *choice.fetch):
             try:
                 if file not in choice.fetched:
-                    if self._spool.holds(file.name):
+                    if self._spool.holds(file.name) and not self._spool.is_cut_off(file.name):
                         continue  # an earlier drop of that name is not claimed yet: neither takes the other's place
                     self._take(folder, file)
                     memory[file.name] = file
@@ -138,6 +138,8 @@ class Visits:
         self._log.info("drop.fetched", file=ascii(file.name), bytes=file.size, seconds=round(self._clock() - began, 3))
 
     def _clear(self, folder: RemoteFolder, file: Listed) -> None:
+        if self._spool.is_cut_off(file.name):
+            return  # its sender may have stalled, and go on
         match self._terms.after:
             case After.MOVE:
                 folder.move(file, self._terms.move_to)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from builders import pack
 from intake_world import PATIENCE, Log, kept_log
 from remote_world import QUICK, Keys, Scripted, facts_of, lay, listening, openssh, terms
 
@@ -137,6 +138,21 @@ def test_a_changed_file_is_another_drop(log: Log, keys: Keys, sshd: int, export:
     world.claim()
     world.visit()
     assert world.drops == {"a.zip": b"tuesday"}
+
+
+def test_an_upload_that_stalled_is_left_there_and_what_becomes_of_it_is_fetched(
+    log: Log, keys: Keys, sshd: int, export: Path, tmp_path: Path
+) -> None:
+    """A zip without its end is not cleared away under its sender's hands, and gives way to the whole one."""
+    whole = pack({"a.csv": "x" * 1000})
+    world = World(keys.account(sshd), terms(export, after=After.DELETE), tmp_path)
+    lay(export, "a.zip", whole[:-30])
+    world.visit()
+    assert (export / "a.zip").exists()
+    lay(export, "a.zip", whole, mtime=1_700_086_400)
+    world.visit()
+    assert world.drops == {"a.zip": whole}
+    assert not (export / "a.zip").exists()
 
 
 def test_what_is_fetched_is_removed_there(log: Log, keys: Keys, sshd: int, export: Path, tmp_path: Path) -> None:
