@@ -477,7 +477,7 @@ STORIES: Sequence[Story] = [
     failing("no room for the report", sound, "then-applied report.failed", at_stage("apply", blocked("report.json"))),
     failing("no room for the copy of the drop", no_file_beyond(1000), "feed.failed EFBIG"),
     failing("no room for the run in the store", no_file_beyond(20_000), "feed.failed OperationalError"),
-    failing("no room for what is new", no_file_beyond(64_000), "then-failed OperationalError"),
+    failing("no room for what is new", no_file_beyond(60_000), "then-received OperationalError"),
     failing("too many files are open", few_files(6), "then-failed"),
     failing("too many files are open when the sink is done", sound, "then-applying UnrecordedError",
             from_stage("commit", few_files(0))),
