@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ingestd.doctor.check import Check, fault, ok, warning
 from ingestd.errors import IngestdError
+from ingestd.server.keys import HOST_KEY
 from ingestd.sources.remote_client import Account, connected, known_keys
 from ingestd.sources.remote_folder import Patience
 
@@ -24,7 +25,7 @@ PATIENCE = 10.0
 def look_at_server(host: str, port: int, folder: Path, feeds: Collection[str]) -> Iterator[Check]:
     """Yield what can be said of the embedded server; its key and accounts lie in `folder`."""
     yield judge_port(f"{host}:{port}", *_try_port(host, port))
-    yield from (judge_key(key, key.stat()) for key in sorted(folder.glob("host_key*")) if key.suffix != ".pub")
+    yield from (judge_key(key, key.stat()) for key in folder.glob(HOST_KEY))
     yield judge_accounts({path.stem: _feed_of(path) for path in sorted(folder.glob("accounts/*.toml"))}, feeds)
 
 

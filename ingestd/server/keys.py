@@ -23,6 +23,8 @@ from ingestd.secrets import resolve
 
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 SMALLEST_RSA = 3072
+HOST_KEY = "host.key"
+"""What the server's own private key is called where none is given; no feed's folder beside it can have that name."""
 WANTED = "give the one line of a .pub file, such as `ssh-keygen -t ed25519` writes"
 
 
@@ -77,7 +79,7 @@ def host_key(folder: Path, reference: str | None) -> paramiko.PKey:
     """
     if reference:
         return _parse_private(resolve(reference), reference)
-    path = folder / "host.key"
+    path = folder / HOST_KEY
     if not path.exists():
         _make_key(path)
     return _parse_private(path.read_text(encoding="ascii"), str(path))
