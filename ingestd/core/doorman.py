@@ -2,8 +2,9 @@
 
 Law: time comes in as an argument, and every connection that arrived must leave. The penalties are those of OpenSSH's
 PerSourcePenalties (sshd_config(5)): each fault bans its source for some seconds, they add up, and count only from
-`BANNED_FROM` on. The bounds never turn away who comes last: they show out whoever has lingered longest, for an honest
-client logs in within a second, and one that is silent has had its time.
+`BANNED_FROM` on; each further ban is twice as long. The bounds never turn away who comes last: they show out whoever
+has lingered longest, for an honest client logs in within a second, and one that is silent has had its time. That is no
+fault: behind one address there may be many vendors.
 """
 
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ class Bounds:
 
     grace: float = 30
     tries: int = 6
-    unknown: int = 64
-    per_source: int = 10
+    unknown: int = 128
+    per_source: int = 64
     sessions: int = 4
 
 
@@ -49,7 +50,10 @@ class _Visitor:
 
 @dataclass(slots=True)
 class _Penalty:
+    """What a source has to wait for; `bans` are those that it had, with this one."""
+
     until: float
+    bans: int = 0
     is_ban: bool = False
 
 
@@ -68,7 +72,7 @@ class Doorman:
             return Answer(is_admitted=False)
         shown_out = self._one_too_many(source)
         if shown_out is not None:
-            self.leave(shown_out, now)
+            del self._visitors[shown_out]
         self._visitors[number] = _Visitor(source, now)
         return Answer(is_admitted=True, shown_out=shown_out)
 
@@ -126,12 +130,23 @@ class Doorman:
         return None
 
     def _punish(self, source: str, seconds: float, now: float) -> None:
-        penalty = self._penalties.get(source)
-        if penalty is None or penalty.until <= now:
-            self._make_room(now)
-            penalty = self._penalties[source] = _Penalty(now)
-        penalty.until = min(penalty.until + seconds, now + LONGEST_BAN)
-        penalty.is_ban = penalty.is_ban or penalty.until - now >= BANNED_FROM
+        penalty = self._current(source, now)
+        rest = penalty.until + seconds - now
+        if not penalty.is_ban and rest >= BANNED_FROM:
+            penalty.is_ban = True
+            rest *= 2 ** min(penalty.bans, 10)
+            penalty.bans += 1
+        penalty.until = now + min(rest, LONGEST_BAN)
+
+    def _current(self, source: str, now: float) -> _Penalty:
+        """Return the penalty of a source, a new one if the last has run out; bans long past are forgotten."""
+        last = self._penalties.get(source)
+        if last and last.until > now:
+            return last
+        self._make_room(now)
+        bans = last.bans if last and last.until + LONGEST_BAN > now else 0
+        penalty = self._penalties[source] = _Penalty(now, bans)
+        return penalty
 
     def _make_room(self, now: float) -> None:
         if len(self._penalties) >= MOST_SOURCES:

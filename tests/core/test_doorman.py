@@ -42,6 +42,32 @@ def test_failed_tries_ban_their_source_for_a_while() -> None:
     assert doorman.arrive(4, HOME, needed * FAILED_TRY) == Answer(is_admitted=True)
 
 
+def test_each_further_ban_is_twice_as_long() -> None:
+    """Patience gets no more keys looked at; a source that has been quiet for long begins anew."""
+    doorman, now, lengths = Doorman(Bounds(tries=100)), 0.0, []
+    for number in range(4):
+        doorman.arrive(number, HOME, now)
+        while doorman.may_try(number, now):
+            doorman.fail(number, now)
+        banned_at = now
+        while doorman.is_banned(HOME, now):
+            now += 1
+        lengths.append(now - banned_at)
+        doorman.leave(number, now)
+    assert lengths == [16, 32, 64, 128]
+    doorman.arrive(5, HOME, now + LONGEST_BAN)
+    while doorman.may_try(5, now + LONGEST_BAN):
+        doorman.fail(5, now + LONGEST_BAN)
+    assert not doorman.is_banned(HOME, now + LONGEST_BAN + lengths[0])
+
+
+def test_a_crowd_behind_one_address_is_not_banned() -> None:
+    """Who has to make room has done nothing wrong."""
+    doorman = Doorman(Bounds(per_source=3))
+    for number in range(1000):
+        assert doorman.arrive(number, HOME, 0).is_admitted
+
+
 def test_a_login_forgives_the_keys_that_were_tried_before() -> None:
     """An agent with many keys shows them all, every night: its source is never banned for that."""
     doorman = Doorman(Bounds())
