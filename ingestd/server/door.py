@@ -23,6 +23,8 @@ MOST_CHANNELS = 4
 """Channels of a connection at a time."""
 PATIENCE = 5.0
 """Seconds that the end of a session is waited for."""
+LOOKS, BETWEEN = 40, 0.05
+"""How often, and seconds apart, a place is looked for: a session that its client has ended has not ended here yet."""
 
 
 class House(Protocol):
@@ -55,7 +57,7 @@ class Connection(ServerInterface):
         self._channels = self._sessions = 0
         self._is_in = False
         self._served: set[int] = set()
-        self._done = threading.Event()
+        self._done, self._away = threading.Event(), threading.Event()
         self._log = structlog.get_logger()
 
     @property
@@ -65,6 +67,7 @@ class Connection(ServerInterface):
 
     def close(self) -> None:
         """End it; its sessions end soon after."""
+        self._away.set()
         if self.transport:
             self.transport.close()
 
@@ -123,11 +126,15 @@ class Connection(ServerInterface):
         """Let a session be opened by who has logged in, if the account has one left."""
         if kind != "session" or self._account is None:
             return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-        with self._house.lock:
-            if self._channels >= MOST_CHANNELS or not self._come_in(self._account):
-                return OPEN_FAILED_RESOURCE_SHORTAGE
-            self._channels += 1
-        return OPEN_SUCCEEDED
+        for _ in range(LOOKS):
+            with self._house.lock:
+                if self._channels >= MOST_CHANNELS:
+                    break
+                if self._come_in(self._account):
+                    self._channels += 1
+                    return OPEN_SUCCEEDED
+            self._away.wait(BETWEEN)
+        return OPEN_FAILED_RESOURCE_SHORTAGE
 
     def check_channel_subsystem_request(self, channel: Channel, name: str) -> bool:
         """Start `sftp`, once on a channel."""

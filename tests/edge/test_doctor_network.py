@@ -63,7 +63,7 @@ def _say(ear: socket.socket, words: bytes) -> None:
 
 def test_the_servers_key_is_its_owners_alone(tmp_path: Path) -> None:
     """Else whoever reads it can pass for the server."""
-    key = tmp_path / "host_key"
+    key = tmp_path / "host.key"
     key.touch(0o600)
     assert states(look_at_server(LOOPBACK, 0, tmp_path, []))["host key"] is State.OK
     key.chmod(0o640)

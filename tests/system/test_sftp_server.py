@@ -263,7 +263,7 @@ def test_who_does_not_log_in_is_shown_out(tmp_path: Path) -> None:
 
 def test_an_idle_session_is_ended(tmp_path: Path) -> None:
     """Its upload is given up."""
-    with serving(tmp_path, idle=0.5) as served, served.session() as sftp:
+    with serving(tmp_path, idle=3) as served, served.session() as sftp:
         file = sftp.open("/inbox/a.zip", "w")
         file.write(b"half")
         served.settles()
