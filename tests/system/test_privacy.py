@@ -131,11 +131,11 @@ def test_check_tells_no_value(name: str, words: tuple[str, ...], tmp_path: Path)
 def test_a_run_leaves_no_value_outside_snapshot_and_target(tmp_path: Path) -> None:
     """Logs, output, reports, receipts, runs: of real processes, over drops that are applied, held and rejected."""
     where = place(tmp_path / "place", more='\n[scope]\ndemographics = true\n[limits]\nmax_held_back = "100%"\n')
-    for number, content in enumerate([DROPS["sound"], DROPS["spoilt"]]):
-        where.drop(content, f"{number}.zip")
     path = tmp_path / "given.zip"
     path.write_bytes(DROPS["spoilt"])
-    assert_clean(run_ingestd(where, "once"))
+    for name in ("sound", "spoilt"):
+        where.drop(DROPS[name], f"{name}.zip")
+        assert_clean(run_ingestd(where, "once"))
     for name in ("headless", "misnamed"):
         where.drop(DROPS[name], f"{name}.zip")
         assert_clean(invoke(where, "once", "--json"))
