@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import pytest
@@ -533,7 +533,7 @@ class Feed:
         self.sources = [FolderSource(inbox, quiet_period=0)]
     def resume(self, stop): pass
     def tick(self, wall, stop): pass
-    def take(self, drop, stop):
+    def take(self, drop, stop, behind=()):
         print("taking", flush=True)
         if drop.path.name == "deaf.zip":
             sys.stdin.read()
@@ -555,10 +555,13 @@ def process(inbox: Path) -> Iterator[tuple[subprocess.Popen[str], socket.socket]
         words = [sys.executable, "-c", PROGRAM, str(inbox)]
         pipe = subprocess.PIPE
         with subprocess.Popen(words, stdin=pipe, stdout=pipe, env=os.environ | environ, text=True) as started:
+            deadline = Timer(2 * PATIENCE, started.kill)  # who waits for a line then gets the end instead
+            deadline.start()
             try:
                 hear(ear, "READY=1")
                 yield started, ear
             finally:
+                deadline.cancel()
                 started.kill()
 
 
