@@ -75,6 +75,7 @@ def listening(serve: Callable[[socket.socket], object]) -> Iterator[int]:
             yield door.getsockname()[1]
         finally:
             is_open.clear()
+            thread.join(PATIENCE)  # then nothing is being started any more
             wait_for_threads(before)
 
 

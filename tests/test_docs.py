@@ -118,7 +118,11 @@ def test_every_target_of_make_is_told() -> None:
 def test_links_lead_somewhere() -> None:
     """Every relative link of README leads to a file or a heading of its own."""
     links = re.findall(r"\]\(([^)]+)\)", README)
-    headings = {line.lstrip("# ").lower().replace(" ", "-") for line in README.splitlines() if line.startswith("#")}
+    headings = {
+        re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-")
+        for line in README.splitlines()
+        if line.startswith("#")
+    }
     local = {link for link in links if "://" not in link}
     assert {one for one in local if one.lstrip("#") not in headings and not (ROOT / one).is_file()} == set()
 

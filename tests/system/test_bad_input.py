@@ -330,13 +330,13 @@ def test_an_older_drop_after_a_newer_one_is_applied_as_a_diff(where: Place) -> N
     assert target_of(where) == first
 
 
-def test_two_drops_at_once_are_taken_one_after_the_other(where: Place) -> None:
-    """Both lie in the inbox: the older is applied first, so the newer one's word stands."""
+def test_of_two_drops_at_once_the_newer_stands(where: Place) -> None:
+    """Both lie in the inbox: the newer one takes the older one's place, of which nothing is read."""
     older, newer = (zip_of(changed(DAY_1, "users", "U1", familyName=name)) for name in ("Older", "Newer"))
     where.drop(older, "z.zip")
     where.drop(newer, "a.zip")
     assert once(where).code == 0
-    assert states_of(where) == ["applied"] * 3
+    assert states_of(where) == ["applied", "superseded", "applied"]
     assert live_of(where, "users", "familyName")["U1"] == "Newer"
 
 
