@@ -10,8 +10,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-intake test-others lint types docs fuzz fuzz-sftp images watching live
-.PHONY: bench bench-validation bench-server lock clean
+.PHONY: help venv demo test test-intake test-others test-waiting lint types docs fuzz fuzz-sftp images watching
+.PHONY: live bench bench-validation bench-server lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -34,8 +34,15 @@ INTAKE := tests/corpus tests/hostile tests/live
 test-intake: $(READY)
 	$(BIN)/pytest --quiet $(INTAKE)
 
+# They wait for threads, kernels and servers by a real clock. Until they have been seen to be steady they stand apart.
+WAITING := tests/edge/test_watcher_scenarios.py tests/edge/test_remote_visits.py tests/edge/test_remote_source.py
+WAITING += tests/contracts/test_remote_contract.py tests/system/test_remote_feed.py
+
 test-others: $(READY)
-	$(BIN)/pytest $(INTAKE:%=--ignore=%)
+	$(BIN)/pytest $(INTAKE:%=--ignore=%) $(WAITING:%=--ignore=%)
+
+test-waiting: $(READY) ## what befalls watched folders and remote servers: by a real clock, and not part of `test` yet
+	$(BIN)/pytest $(WAITING) $(ARGS)
 
 fuzz: $(READY) ## all laws with twenty times as many examples
 	INGESTD_FUZZ=20 $(BIN)/pytest tests/laws tests/core tests/edge/test_unpack.py $(ARGS)

@@ -149,12 +149,14 @@ class SourceContract(ABC):
     def test_closing_leaves_nothing_behind(self, world: Path) -> None:
         """No thread; nor does closing again harm, nor closing what never looked."""
         self.make(world).close()
-        before = set(threading.enumerate())
+        before, pause = set(threading.enumerate()), threading.Event()
         made = self.make(world)
         made.watch(lambda: None)
         self.scan(made)
         made.close()
         made.close()
         for thread in set(threading.enumerate()) - before:
+            while thread.ident is None:  # it is just being started, by the server that was called
+                pause.wait(0.01)
             thread.join(PATIENCE)
             assert not thread.is_alive(), thread.name
