@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,8 +43,10 @@ class Served:
             client.connect(
                 "127.0.0.1", self.port, name, key_filename=str(self.key), look_for_keys=False, allow_agent=False
             )
-            with client.open_sftp() as sftp:
-                yield sftp
+            sftp = client.open_sftp()
+            yield sftp
+            with suppress(EOFError):  # the server may have ended the session before
+                sftp.close()
 
     def openssh(self, program: str, *words: str, batch: str = "") -> subprocess.CompletedProcess[str]:
         """Run `sftp` or `scp`; `HOST` in its words is the server."""
