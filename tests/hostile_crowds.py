@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import select
 import socket
 import threading
 import time
@@ -139,12 +138,14 @@ def _half_open(address: Address) -> socket.socket:
 def _has_ended(connection: socket.socket) -> bool:
     """Return whether the other side hung up, after whatever it had said before."""
     try:
-        while select.select([connection], [], [], 0)[0]:
-            if not connection.recv(1 << 16):
-                return True
+        connection.setblocking(False)
+        while connection.recv(1 << 16):
+            pass
+    except BlockingIOError:
+        return False
     except OSError:
-        return True
-    return False
+        pass
+    return True
 
 
 # Keys that are tried ------------------------------------------------------------------------------------------------

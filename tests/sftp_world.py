@@ -8,6 +8,7 @@ from pathlib import Path
 
 import paramiko
 from builders import wait_until
+from paramiko import PKey
 
 from ingestd.core.doorman import Bounds
 from ingestd.server.accounts import Accounts
@@ -74,18 +75,24 @@ def make_key(path: Path) -> Path:
 
 
 @contextmanager
-def serving(state: Path, *, room: Room = ROOMY, bounds: Bounds = Bounds(), idle: float = 600) -> Iterator[Served]:
-    """Serve one feed that has one account, by key."""
+def serving(
+    state: Path,
+    *,
+    room: Room = ROOMY,
+    bounds: Bounds = Bounds(),
+    times: Times = Times(),
+    key: PKey | None = None,
+) -> Iterator[Served]:
+    """Serve one feed that has one account, by key; `key` is the host's."""
     folders = folders_of(state, FEED, room)
     folders.prepare()
-    key = make_key(state / "vendor")
+    vendor = make_key(state / "vendor")
     accounts = Accounts(state)
-    accounts.add(FEED, FEED, parse_public_key(key.with_suffix(".pub").read_text()), None)
-    listener = Listener(
-        ("127.0.0.1", 0), host_key(state / "server", None), accounts, {FEED: folders}, bounds, Times(idle=idle)
-    )
+    accounts.add(FEED, FEED, parse_public_key(vendor.with_suffix(".pub").read_text()), None)
+    key = key or host_key(state / "server", None)
+    listener = Listener(("127.0.0.1", 0), key, accounts, {FEED: folders}, bounds, times)
     listener.start()
     try:
-        yield Served(listener, folders, key, accounts)
+        yield Served(listener, folders, vendor, accounts)
     finally:
         listener.stop()

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import logging
-import select
 import socket
 import threading
 import time
@@ -83,12 +82,10 @@ class Listener:
         self._log.info("server.stopped")
 
     def _run(self) -> None:
-        self._socket.setblocking(False)
+        self._socket.settimeout(PULSE)
         due = 0.0
         while not self._stopping.is_set():
-            readable, _, _ = select.select([self._socket], [], [], PULSE)
-            if readable:
-                self._accept()
+            self._accept()
             if (now := self._times.clock()) >= due:
                 self.look_after(now)
                 due = now + PULSE
@@ -96,6 +93,8 @@ class Listener:
     def _accept(self) -> None:
         try:
             peer, address = self._socket.accept()
+        except TimeoutError:
+            return
         except OSError:  # it has gone again; or no descriptor is left, which passes
             self._stopping.wait(0.01)
             return
@@ -113,7 +112,6 @@ class Listener:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         connection = Connection(number, self, self._accounts, self._folders, self._times.clock)
-        self._connections[number] = connection
         try:
             transport = paramiko.Transport(peer, disabled_algorithms=WEAK)
             transport.set_log_channel("ingestd.paramiko")
@@ -124,6 +122,8 @@ class Listener:
         except (OSError, EOFError, RuntimeError, paramiko.SSHException):  # it has gone again; no thread is left
             peer.close()
             self._forget(number)
+        else:
+            self._connections[number] = connection  # not before it is active: another's thread would think it over
 
     def look_after(self, now: float) -> None:
         """Forget connections that are over, and end those that are overdue or idle."""

@@ -102,13 +102,20 @@ def _upload_all(folder: Path, server: Server, wanted: dict[str, str]) -> float:
     codes = [client.wait() for client in clients]
     took = time.monotonic() - begin
     if any(codes):
-        raise SystemExit(f"{sum(map(bool, codes))} of {len(codes)} uploads failed")
+        raise SystemExit(f"{sum(map(bool, codes))} of {len(codes)} uploads to {server.user}@ failed after {took:.1f} s")
     _compare_and_remove(server.kept, wanted)
     return took
 
 
 def _start_sftp(folder: Path, server: Server, name: str) -> "subprocess.Popen[bytes]":
-    options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentitiesOnly=yes", "LogLevel=ERROR")
+    source = f"127.0.6.{1 + int(name.split('.', maxsplit=1)[0].removeprefix('load-'))}"  # a vendor each
+    options = (
+        f"BindAddress={source}",
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "IdentitiesOnly=yes",
+        "LogLevel=ERROR",
+    )
     words = ["sftp", "-q", "-F", "none", "-b", "-", "-i", str(folder / "key"), "-P", str(server.port)]
     words += [word for option in options for word in ("-o", option)]
     client = subprocess.Popen([*words, f"{server.user}@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)

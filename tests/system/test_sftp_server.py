@@ -2,21 +2,25 @@
 
 import errno
 import io
+import os
 import shutil
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import paramiko
 import pytest
 from builders import wait_until
+from paramiko import Ed25519Key
 from sftp_world import DEADLINE, FEED, Served, make_key, serving
 
 from ingestd.core.doorman import Bounds
 from ingestd.server.folders import Room
 from ingestd.server.keys import host_key
+from ingestd.server.listener import Times
 
 DROP = bytes(range(256)) * 2048
 
@@ -251,6 +255,34 @@ def test_sessions_may_follow_each_other_closely(tmp_path: Path) -> None:
         assert len(served.inbox()) == 5
 
 
+def test_who_comes_in_is_not_taken_for_one_who_has_left(tmp_path: Path) -> None:
+    """Sessions that begin meanwhile look for connections that are over; one that is just being taken in is not."""
+    looks: list[Callable[[], object]] = []
+
+    class Key(Ed25519Key):
+        """A host key; it is asked for its name while a connection is taken in."""
+
+        def get_name(self) -> str:
+            for look in looks:
+                look()
+            return super().get_name()
+
+    key = Key(filename=str(make_key(tmp_path / "host")))
+    with serving(tmp_path, key=key) as served:
+        looks.append(lambda: served.listener.look_after(0))
+        with served.session() as sftp:
+            assert sftp.listdir("/inbox") == []
+
+
+def test_serves_with_more_descriptors_than_select_can_count(tmp_path: Path) -> None:
+    """A daemon of hundreds of feeds has more than 1,024 open when its server begins to listen."""
+    with ExitStack() as stack:
+        for _ in range(1_024):
+            stack.callback(os.close, os.eventfd(0))
+        with serving(tmp_path) as served, served.session() as sftp:
+            assert sftp.listdir("/inbox") == []
+
+
 def test_who_does_not_log_in_is_shown_out(tmp_path: Path) -> None:
     """A silent connection is closed after the grace."""
     with (
@@ -263,9 +295,11 @@ def test_who_does_not_log_in_is_shown_out(tmp_path: Path) -> None:
 
 def test_an_idle_session_is_ended(tmp_path: Path) -> None:
     """Its upload is given up."""
-    with serving(tmp_path, idle=3) as served, served.session() as sftp:
+    now = [0.0]
+    with serving(tmp_path, times=Times(idle=600, clock=lambda: now[0])) as served, served.session() as sftp:
         file = sftp.open("/inbox/a.zip", "w")
         file.write(b"half")
+        now[0] = 601
         served.settles()
         assert served.inbox() == {}
 
