@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ingestd.core.model import Plan
 from ingestd.core.order import next_of
 from ingestd.core.rules import Rules
 from ingestd.core.state import UNFINISHED, WAITING, State
-from ingestd.errors import UsageError, WorkerError
+from ingestd.errors import UsageError
 from ingestd.feedloop import Taken
 from ingestd.intake import Claims, finish_claim
 from ingestd.opening import open_source, served
@@ -50,7 +49,8 @@ class Feed:
         self.sources: Sequence[Source] = [source for source, _ in opened]
         self._claims = Claims(self.runs, {source.path: one.incomplete_after for source, one in opened})
         self.waiting = self._claims.waiting
-        self._clock = clock
+        self._own: set[str] = set()
+        self._retries = False
         self._log = structlog.get_logger().bind(feed=self.name)
 
     @property
@@ -64,28 +64,8 @@ class Feed:
 
     # Intake: what the daemon calls ---------------------------------------------------------------------------
 
-    def take(self, drop: Drop, stop: Stop, behind: Sequence[Drop] = ()) -> Taken:
-        """Claim a stable drop and run it; WAIT if it is incomplete or has a writer.
-
-        Those `behind` it are claimed with it, as far as they are whole: one may take another's place.
-        """
-        with self.store.locked():
-            self._go_on(stop)
-            first = self._claims.claim(drop, stop)
-            if first is None:
-                return Taken.WAIT
-            claimed = [first, *filter(None, (self._claim_early(one, stop) for one in behind))]
-            self._go_on(stop, fresh=[run.id for run in claimed])
-        return Taken.DONE
-
-    def _claim_early(self, drop: Drop, stop: Stop) -> Run | None:
-        """Claim a drop that will be offered by itself later: what is wrong is told then."""
-        with suppress(OSError, WorkerError):
-            return self._claims.claim(drop, stop)
-        return None
-
-    def resume(self, stop: Stop) -> None:
-        """Go on with the runs that an earlier process left behind, and try again what the world let fail."""
+    def resume(self) -> None:
+        """Put in order what an earlier process left behind, and have `work` try again what the world let fail."""
         with self.store.locked():
             runs = self.store.runs()
             for folder in self.filing.cut_short():
@@ -95,18 +75,38 @@ class Feed:
             for run in reversed(runs):
                 if run.state not in UNFINISHED and self.filing.is_untold(run.id, run.state):
                     self.runs.close_run(run, None)  # it came to its state, and nobody was told
+        self._retries = True
+
+    def claim(self, drop: Drop, stop: Stop) -> Taken:
+        """Make a stable drop a run that `work` goes on with; WAIT if it is incomplete or has a writer."""
+        with self.store.locked():
+            self._take_over()
+            run = self._claims.claim(drop, stop)
+            if run is None:
+                return Taken.WAIT
+            self._own.add(run.id)
+        return Taken.DONE
+
+    def work(self, stop: Stop) -> None:
+        """Go on with the runs that are not through."""
+        with self.store.locked():
             self._go_on(stop)
-            self._retry(stop)
+            if self._retries:
+                self._retry(stop)
+                self._retries = False
+
+    def is_due(self, wall: datetime) -> bool:
+        """Return whether today's tick is still to come."""
+        return self.store.meta("last_tick", "") < self._due(wall).isoformat()
 
     def tick(self, wall: datetime, stop: Stop) -> None:
         """Once a day at `apply_at`, in the feed's own time: try again what failed, and plan anew without a drop."""
-        due = self._due(wall)
-        last = self.store.meta("last_tick", "")
-        if last >= due.isoformat():
+        if not self.is_due(wall):
             return
         with self.store.locked():
-            self.store.set_meta("last_tick", due.isoformat())
-            if last:  # the first day has nothing behind it
+            is_first = not self.store.meta("last_tick", "")
+            self.store.set_meta("last_tick", self._due(wall).isoformat())
+            if not is_first:  # the first day has nothing behind it
                 self._go_on(stop)
                 self._retry(stop)
                 self.replan(stop)
@@ -122,16 +122,22 @@ class Feed:
             self._log.warning("run.unknown", run=folder.name)
             self.filing.set_aside(folder)
 
-    def _go_on(self, stop: Stop, fresh: Sequence[str] = ()) -> None:
-        """Go on with the runs that are not through, in their order; what a killed process did must be recorded first.
+    def _take_over(self) -> None:
+        """Finish the claims of runs that another process began: a kill may have come before their drops were removed.
 
-        `fresh` are those that this process has just begun.
+        `waits_for` says that a process was through with it.
         """
-        blocked: list[Run] = []
-        for run in reversed(self.store.runs(*UNFINISHED)):
-            if run.id not in fresh and not run.document.get("waits_for"):
+        unfinished = self.store.runs(*UNFINISHED)
+        for run in reversed(unfinished):
+            if run.id not in self._own and not run.document.get("waits_for"):
                 self._log.info("run.resumed", run=run.id)
                 finish_claim(run)
+        self._own = {run.id for run in unfinished}
+
+    def _go_on(self, stop: Stop) -> None:
+        """Go on with the runs that are not through, in their order; what a kill left of one must be recorded first."""
+        self._take_over()
+        blocked: list[Run] = []
         while turn := self._next(blocked):
             if blocker := self._blocker(turn, blocked, stop):
                 blocked.append(self.runs.wait(turn, blocker))

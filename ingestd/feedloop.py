@@ -1,4 +1,4 @@
-"""One feed's turn, over and over: scan, take what is stable, tick, rest. Whatever a feed raises stays in it."""
+"""One feed's turn, over and over: scan, claim what is stable, work, rest. Whatever a feed raises stays in it."""
 
 import errno
 import math
@@ -45,19 +45,24 @@ class Intake(Protocol):
     name: str
     sources: Sequence[Source]
 
-    def resume(self, stop: Callable[[], bool]) -> None:
-        """End the runs that an earlier process left behind. Called once, after the first scan, before any `take`."""
+    def resume(self) -> None:
+        """Put in order what an earlier process left behind. Called once, after the first scan, before any `claim`."""
         ...
 
-    def take(self, drop: Drop, stop: Callable[[], bool], behind: Sequence[Drop] = ()) -> Taken:
-        """Claim a stable drop and run it; WAIT if it is incomplete or has a writer.
+    def claim(self, drop: Drop, stop: Callable[[], bool]) -> Taken:
+        """Make a stable drop a run that `work` will go on with; WAIT if it is incomplete or has a writer."""
+        ...
 
-        `behind` are those that will be offered after it.
-        """
+    def work(self, stop: Callable[[], bool]) -> None:
+        """Go on with all runs that are not through: after `resume`, and after claims."""
+        ...
+
+    def is_due(self, wall: datetime) -> bool:
+        """Return whether there is something to do for `tick`."""
         ...
 
     def tick(self, wall: datetime, stop: Callable[[], bool]) -> None:
-        """Do what the time of day asks for (re-plan at `apply_at`), if it has not been done. Called every round."""
+        """Do what the time of day asks for (re-plan at `apply_at`), if it has not been done."""
         ...
 
     def close(self) -> None:
@@ -69,9 +74,9 @@ class Intake(Protocol):
 class Pace:
     """How often and how much at once; times in seconds.
 
-    `settle` is waited after an event, so that a sender's many events are one scan. A drop that has to wait is offered
-    again unchanged after `rescan`, doubling to `longest_pause`; so is the pause of a feed that failed, from
-    `first_pause`.
+    `settle` is waited after an event, so that a sender's many events are one scan; and for a slot before the next
+    scan. A drop that has to wait is offered again unchanged after `rescan`, doubling to `longest_pause`; so is the
+    pause of a feed that failed, from `first_pause`.
     """
 
     rescan: float = 30
@@ -153,6 +158,8 @@ class FeedLoop:
         self._offers: dict[Path, _Offer] = {}
         self._is_watching = shop.until_idle  # `once` has nothing to be woken by: it knows when quiet periods end
         self._has_resumed = False
+        self._has_work = True
+        self._is_queueing = False
         self._log = structlog.get_logger().bind(feed=intake.name)
 
     def is_alive(self) -> bool:
@@ -165,37 +172,43 @@ class FeedLoop:
         try:
             while not self._shop.stopping.is_set():
                 offered = self._round()
-                if self._shop.until_idle and (self.failures or not (offered or self.waiting or self.is_looking)):
+                if self._shop.until_idle and (self.failures or not (offered or self._is_awaiting())):
                     break
-                if not (self._shop.until_idle and offered):  # `once` looks again at once for what came meanwhile
+                # A feed that waits for a slot looks on; `once` looks again at once for what came meanwhile.
+                if not (self._is_queueing or (self._shop.until_idle and offered)):
                     self._rest()
         finally:
             self._close()
             self.has_ended = True
             self._nudge()
 
+    def _is_awaiting(self) -> bool:
+        return bool(self._is_queueing or self.waiting or self.is_looking)
+
     def _round(self) -> int:
-        """Scan, resume, take, tick; return how many drops were offered. Never raises."""
+        """Scan, claim, work, tick; return how many drops were offered. Never raises."""
         try:
             drops = self._scan()
             self._resume()
             due = [drop for drop in drops if self._is_due(drop)]
-            for number, drop in enumerate(due):
-                self._offer(drop, due[number + 1 :])
-            offered = len(due)
-            with self._slot():
-                self.intake.tick(self._shop.clock.wall(), self._shop.stopping.is_set)
+            try:
+                for drop in due:
+                    self._offer(drop)
+            finally:  # a drop that cannot be claimed keeps none waiting that has been
+                self._work()
         except Exception as error:  # whatever it is, it stays in this feed
             self._fail(error)
             return 0
-        self.failures = 0
-        return offered
+        if not self._is_queueing:
+            self.failures = 0
+        return len(due)
 
     def _scan(self) -> list[Drop]:
         sources = self.intake.sources
         try:
             self._watch()
             now, wall = self._shop.clock.monotonic(), self._shop.clock.wall()
+            self._due = now
             drops = sorted((drop for source in sources for drop in source.scan(now, wall)), key=lambda drop: drop.since)
             waiting = [seen for source in sources for seen in source.waiting()]
             self.waiting, self._soonest = len(waiting), min((seen.due for seen in waiting), default=math.inf)
@@ -217,8 +230,8 @@ class FeedLoop:
 
     def _resume(self) -> None:
         if not self._has_resumed:
-            with self._slot(is_run=True):
-                self.intake.resume(self._shop.stopping.is_set)
+            with self._busy():
+                self.intake.resume()
             self._has_resumed = True
 
     def _last(self, drop: Drop) -> _Offer | None:
@@ -231,31 +244,46 @@ class FeedLoop:
         last = self._last(drop)
         return last is None or self._shop.clock.monotonic() >= last.again
 
-    def _offer(self, drop: Drop, behind: Sequence[Drop]) -> None:
+    def _offer(self, drop: Drop) -> None:
         last = self._last(drop)
         times = last.times if last else 0
-        with self._slot(is_run=True):
-            taken = self.intake.take(drop, self._shop.stopping.is_set, behind)
+        with self._busy():
+            taken = self.intake.claim(drop, self._shop.stopping.is_set)
+        self._has_work |= taken is Taken.DONE
         # What is done but could not be removed from the inbox is not offered for ever.
         pause = self._doubled(self._shop.pace.rescan, times) if taken is Taken.WAIT else math.inf
         self._offers[drop.path] = _Offer(drop, self._shop.clock.monotonic() + pause, times + 1)
 
+    def _work(self) -> None:
+        """Go on with runs, and tick if it is time. Without a free slot the feed scans and claims, and comes again."""
+        wall = self._shop.clock.wall()
+        self._is_queueing = False
+        if not (self._has_work or self.intake.is_due(wall)):
+            return
+        if not self._shop.slots.acquire(timeout=self._shop.pace.settle):
+            self._is_queueing = True
+            return
+        try:
+            with self._busy():
+                self.is_running = True
+                if self._has_work:
+                    self.intake.work(self._shop.stopping.is_set)
+                    self._has_work = False
+                self.intake.tick(wall, self._shop.stopping.is_set)
+        finally:
+            self.is_running = False
+            self._shop.slots.release()
+
     @contextmanager
-    def _slot(self, *, is_run: bool = False) -> Iterator[None]:
-        """Hold one of the slots for runs, and count as alive from the moment it is asked for."""
+    def _busy(self) -> Iterator[None]:
+        """Count as alive, however long it takes."""
+        self._stop_here()
         self.is_busy = True
         try:
-            while not self._shop.slots.acquire(timeout=0.2):
-                self._stop_here()
-            try:
-                self._stop_here()
-                self.is_running = is_run
-                yield
-            finally:
-                self._shop.slots.release()
+            yield
         finally:
             self._due = self._shop.clock.monotonic()
-            self.is_busy = self.is_running = False
+            self.is_busy = False
 
     def _stop_here(self) -> None:
         if self._shop.stopping.is_set():
@@ -265,6 +293,7 @@ class FeedLoop:
         if isinstance(error, StoppingError) and self._shop.stopping.is_set():
             return
         self.failures += 1
+        self._is_queueing = False
         self._log.error("feed.failed", **describe(error), times=self.failures, pause=self._pause())
         self._nudge()
 

@@ -28,8 +28,10 @@ from click.testing import CliRunner
 from ingestd.cli import main
 from ingestd.config import load as load_config
 from ingestd.feed import Feed
+from ingestd.feedloop import Taken
 from ingestd.rulebook import load_rules
 from ingestd.runs import Stop, utc_now
+from ingestd.sources.base import Drop
 from ingestd.stages import Show, Stages
 from ingestd.store import Store
 from schemas import load, shapes
@@ -308,6 +310,13 @@ def invoke(where: Place | None, *args: str | Path) -> Done:
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Done(done.exit_code, done.stdout, done.stderr)
+
+
+def take_drop(feed: Feed, drop: Drop, stop: Stop = lambda: False) -> Taken:
+    """Have a feed claim a drop and work on it, as its loop does."""
+    taken = feed.claim(drop, stop)
+    feed.work(stop)
+    return taken
 
 
 def once(where: Place, *drops: bytes, feed: str = FEED) -> Done:

@@ -66,21 +66,32 @@ class Diary:
 
     name: str
     sources: Sequence[Source]
-    on_resume: Callable[[Callable[[], bool]], None] = lambda _stop: None
-    on_take: Callable[[Drop, Callable[[], bool]], Taken] = lambda _drop, _stop: Taken.DONE
+    on_resume: Callable[[], None] = lambda: None
+    on_claim: Callable[[Drop, Callable[[], bool]], Taken] = lambda _drop, _stop: Taken.DONE
+    on_work: Callable[[Callable[[], bool]], None] = lambda _stop: None
     on_tick: Callable[[Callable[[], bool]], None] = lambda _stop: None
     lines: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
 
-    def resume(self, stop: Callable[[], bool]) -> None:
+    def resume(self) -> None:
         """Write it down."""
         self.write("resume")
-        self.on_resume(stop)
+        self.on_resume()
 
-    def take(self, drop: Drop, stop: Callable[[], bool], behind: Sequence[Drop] = ()) -> Taken:
+    def claim(self, drop: Drop, stop: Callable[[], bool]) -> Taken:
         """Write it down; by default remove nothing and be done."""
         self.write(drop.path.name)
-        return self.on_take(drop, stop)
+        return self.on_claim(drop, stop)
+
+    def work(self, stop: Callable[[], bool]) -> None:
+        """Write it down."""
+        self.write("work")
+        self.on_work(stop)
+
+    def is_due(self, wall: datetime) -> bool:
+        """Return True: each round ticks."""
+        assert wall.tzinfo is not None
+        return True
 
     def tick(self, wall: datetime, stop: Callable[[], bool]) -> None:
         """Write it down, aware of the time."""

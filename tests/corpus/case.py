@@ -23,7 +23,20 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from builders import FEED, Place, Roster, Row, once, place, rows_of, snapshot_of, stamped_target_of, tables_of, zip_of
+from builders import (
+    FEED,
+    Place,
+    Roster,
+    Row,
+    once,
+    place,
+    rows_of,
+    snapshot_of,
+    stamped_target_of,
+    tables_of,
+    take_drop,
+    zip_of,
+)
 from corpus.sound import DAY_1, DAY_2, drop
 
 from ingestd import log
@@ -31,7 +44,7 @@ from ingestd.core.model import Batch
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken
 from ingestd.runs import Stop
-from ingestd.stages import Show, Stages, never
+from ingestd.stages import Show, Stages
 from ingestd.store import Store
 from schemas import shapes
 
@@ -222,7 +235,7 @@ def _run(where: Place) -> tuple[Batch | None, float, Mapping[str, Any], Mapping[
 def _offer(feed: Feed) -> Taken:
     """Look through the inbox, and have the one drop taken that lies there."""
     (found,) = feed.sources[0].scan(time.monotonic(), datetime.now(UTC))
-    return feed.take(found, never)
+    return take_drop(feed, found)
 
 
 def _active_in(where: Place) -> dict[str, dict[str, Row]]:

@@ -30,6 +30,7 @@ from builders import (
     snapshot_of,
     stamped_target_of,
     states_of,
+    take_drop,
 )
 from corpus.case import CANARY, Made, _active_in, _digest, _live_in, _peak, bytes_of, logging_to
 from corpus.sets import FIRST
@@ -153,7 +154,7 @@ class Scene:
 
     def offer(self, feed: Feed, drop: Drop, stop: Callable[[], bool] = lambda: False) -> None:
         """Have the feed take a drop that was sighted."""
-        taken = feed.take(drop, stop)
+        taken = take_drop(feed, drop, stop)
         self.words |= {"wait"} if taken is Taken.WAIT else set()
 
     def loop(self, watcher: Watcher | None = None) -> None:

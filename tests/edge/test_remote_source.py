@@ -71,7 +71,7 @@ def test_once_waits_until_what_is_there_has_settled(keys: Keys, tmp_path: Path) 
     with openssh(keys, tmp_path) as port:
         about = terms(tmp_path / "export", settle=1, patience=SLOW)
         diary = Diary("feed", [RemoteSource(keys.account(port), about, tmp_path / "fetched")])
-        diary.on_take = lambda drop, _stop: _claimed(drop)
+        diary.on_claim = lambda drop, _stop: _claimed(drop)
         daemon.once([diary], pace=Pace(settle=0.05), requests=queue.SimpleQueue(), environ={})
     assert diary.taken == ["a.zip"]
 

@@ -196,7 +196,8 @@ class Machine(RuleBasedStateMachine):
         """Close and open again; what had failed is tried again."""
         self.feed.close()
         self.feed = self._open()
-        self._goes_on(lambda: self.feed.resume(lambda: False))
+        self.feed.resume()
+        self._goes_on(lambda: self.feed.work(lambda: False))
 
     @rule()
     def tick(self) -> None:

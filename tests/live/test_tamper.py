@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from builders import FEED, Place, changed, documents_of, once, place, roster, target_of, zip_of
+from builders import FEED, Place, changed, documents_of, once, place, roster, take_drop, target_of, zip_of
 
 from ingestd.sources.base import Drop, look_of
 
@@ -83,7 +83,7 @@ def test_what_is_applied_is_what_was_copied_at_the_claim(
         tamperer = Tamperer(moment, reopen, random.Random(number))
         feed = where.feed(show=tamperer)
         try:
-            feed.take(Drop(path, look_of(path.lstat()), 0.0), lambda: False)
+            take_drop(feed, Drop(path, look_of(path.lstat()), 0.0))
         finally:
             feed.close()
     assert tamperer.times > 0

@@ -9,7 +9,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import FEED, Place, changed, codes_of, documents_of, live_of, members_of, place, roster, states_of, zip_of
+from builders import (
+    FEED,
+    Place,
+    changed,
+    codes_of,
+    documents_of,
+    live_of,
+    members_of,
+    place,
+    roster,
+    states_of,
+    take_drop,
+    zip_of,
+)
 
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken
@@ -40,7 +53,7 @@ def scan(feed: Feed, after: float = 0) -> list[Drop]:
 def take(where: Place, later: timedelta = timedelta()) -> list[Taken]:
     """Offer what is stable now; return what came of each."""
     with opened(where, later) as feed:
-        return [feed.take(drop, lambda: False) for drop in scan(feed)]
+        return [take_drop(feed, drop) for drop in scan(feed)]
 
 
 @pytest.fixture
@@ -183,7 +196,7 @@ def test_loose_csvs_wait_for_the_last_of_them(tmp_path: Path) -> None:
         put(where, "users.csv", members_of(DAY_1)["users.csv"])
         assert (scan(feed, 61), scan(feed, 120)) == ([], [])
         (drop,) = scan(feed, 122)
-        assert feed.take(drop, lambda: False) is Taken.DONE
+        assert take_drop(feed, drop) is Taken.DONE
 
 
 @pytest.mark.parametrize("name", ["users.csv", "orgs.csv"])
@@ -225,8 +238,9 @@ def test_a_kill_between_claim_and_removal_takes_loose_csvs_once(
 
     with monkeypatch.context() as patch, opened(where) as feed, pytest.raises(KeyboardInterrupt):
         patch.setattr(Claims, "_take_out", killed)
-        feed.take(scan(feed)[0], lambda: False)
+        feed.claim(scan(feed)[0], lambda: False)
     with opened(where) as feed:
-        feed.resume(lambda: False)
+        feed.resume()
+        feed.work(lambda: False)
     assert states_of(where) == ["applied"]
     assert list(where.inbox().iterdir()) == []

@@ -98,9 +98,9 @@ def test_once_takes_what_is_stable_and_returns(inbox: Path) -> None:
     """The oldest comes first; the feed is resumed before, ticked after, and closed with its sources at the end."""
     put(inbox / "b.zip")
     shelf = Shelf()
-    feed = Diary("a", [FolderSource(inbox, quiet_period=0), shelf], on_take=take_away)
+    feed = Diary("a", [FolderSource(inbox, quiet_period=0), shelf], on_claim=take_away)
     assert once([feed]) == Ended(Reason.DONE)
-    assert feed.lines == ["resume", "b.zip", "tick", "tick", "close"]
+    assert feed.lines == ["resume", "b.zip", "work", "tick", "tick", "close"]
     assert shelf.is_closed
 
 
@@ -119,7 +119,7 @@ def test_once_waits_for_the_quiet_period(inbox: Path) -> None:
         return take_away(drop, stop)
 
     put(inbox / "a.zip")
-    once([Diary("a", [FolderSource(inbox, quiet_period=60)], on_take=take)], clock=ticker.clock())
+    once([Diary("a", [FolderSource(inbox, quiet_period=60)], on_claim=take)], clock=ticker.clock())
     assert times == [1060]
 
 
@@ -139,7 +139,7 @@ def test_a_slow_writer_is_never_taken(inbox: Path) -> None:
         return take_away(drop, stop)
 
     put(inbox / "a.zip")
-    once([Diary("a", [FolderSource(inbox, quiet_period=60)], on_take=take)], clock=ticker.clock())
+    once([Diary("a", [FolderSource(inbox, quiet_period=60)], on_claim=take)], clock=ticker.clock())
     assert len(times) == 1
     assert times[0] >= 4600 - 30 + 60
 
@@ -147,7 +147,7 @@ def test_a_slow_writer_is_never_taken(inbox: Path) -> None:
 def test_once_does_not_wait_for_what_its_intake_lets_wait(inbox: Path) -> None:
     """An incomplete drop is offered one time, and stays for the next run."""
     put(inbox / "a.zip")
-    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_take=lambda _drop, _stop: Taken.WAIT)
+    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_claim=lambda _drop, _stop: Taken.WAIT)
     assert once([feed]) == Ended(Reason.DONE)
     assert feed.taken == ["a.zip"]
 
@@ -161,7 +161,7 @@ def test_once_takes_what_comes_meanwhile(inbox: Path) -> None:
             put(inbox / "b.zip")
         return take_away(drop, stop)
 
-    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_take=take)
+    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_claim=take)
     once([feed])
     assert feed.taken == ["a.zip", "b.zip"]
 
@@ -169,7 +169,7 @@ def test_once_takes_what_comes_meanwhile(inbox: Path) -> None:
 def test_once_names_the_feed_that_failed(inbox: Path) -> None:
     """A feed that fails ends there; the others are done, and the caller knows."""
     put(inbox / "a.zip")
-    well = Diary("well", [FolderSource(inbox, quiet_period=0)], on_take=take_away)
+    well = Diary("well", [FolderSource(inbox, quiet_period=0)], on_claim=take_away)
     assert once([Diary("ill", [Shelf()], on_tick=fail), well]) == Ended(Reason.DONE, ("ill",))
     assert well.taken == ["a.zip"]
 
@@ -184,7 +184,7 @@ def fail(*_anything: object) -> Any:
 
 def test_a_file_is_taken_sooner_than_the_rescan(inbox: Path) -> None:
     """With an hour between rescans inotify alone brings a new file in."""
-    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_take=take_away)
+    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_claim=take_away)
     with running([feed], pace=HOURLY):
         assert feed.wait_for("tick")
         put(inbox / "a.zip")
@@ -212,7 +212,7 @@ def test_without_a_watcher_the_rescan_takes_it(inbox: Path, log: Log) -> None:
 
     ticker = Ticker(come)
     source = FolderSource(inbox, quiet_period=0, observer=no_observer)
-    run_until(Diary("a", [source], on_take=take), ticker, 300)
+    run_until(Diary("a", [source], on_claim=take), ticker, 300)
     came, taken = times
     assert taken - came <= 30
 
@@ -241,7 +241,7 @@ def test_what_waits_is_offered_again_less_and_less_often(inbox: Path) -> None:
         times.append(ticker.now)
         return Taken.WAIT
 
-    run_until(Diary("a", [FolderSource(inbox, quiet_period=0)], on_take=take), ticker, 1500)
+    run_until(Diary("a", [FolderSource(inbox, quiet_period=0)], on_claim=take), ticker, 1500)
     pauses = [round(after - before) for before, after in pairwise(times)]
     assert pauses == [30, 60, 120, 240, 300, 300, 300]
 
@@ -249,7 +249,7 @@ def test_what_waits_is_offered_again_less_and_less_often(inbox: Path) -> None:
 def test_what_waits_is_offered_when_it_changes(inbox: Path) -> None:
     """The rest of an upload comes: the drop is offered as soon as it is quiet again."""
     path = put(inbox / "a.zip", b"half")
-    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_take=lambda _drop, _stop: Taken.WAIT)
+    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_claim=lambda _drop, _stop: Taken.WAIT)
     with running([feed], pace=HOURLY):
         assert feed.wait_for("a.zip")
         assert feed.wait_for("tick")
@@ -273,10 +273,10 @@ def test_a_feed_that_raises_stops_no_other(inbox: Path, log: Log) -> None:
     drop = drop_at(put(inbox.parent / "x.zip"))
     ill = [
         Diary("scan", [Shelf(fail)]),
-        Diary("take", [Shelf(lambda _now: [drop])], on_take=fail),
+        Diary("take", [Shelf(lambda _now: [drop])], on_claim=fail),
         Diary("tick", [Shelf()], on_tick=fail),
     ]
-    well = Diary("well", [FolderSource(inbox, quiet_period=0)], on_take=take_away)
+    well = Diary("well", [FolderSource(inbox, quiet_period=0)], on_claim=take_away)
     with running([*ill, well], pace=HOURLY) as daemon:
         assert log.wait_for("feed.failed", times=3)
         put(inbox / "a.zip")
@@ -317,10 +317,10 @@ def test_a_failing_feed_backs_off_and_goes_on(log: Log) -> None:
 def test_a_failed_resume_is_tried_again_before_any_drop(inbox: Path) -> None:
     """What an earlier process left behind comes first, however often it fails."""
     put(inbox / "a.zip")
-    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_take=take_away)
-    feed.on_resume = lambda _stop: fail() if feed.lines.count("resume") < 3 else None
+    feed = Diary("a", [FolderSource(inbox, quiet_period=0)], on_claim=take_away)
+    feed.on_resume = lambda: fail() if feed.lines.count("resume") < 3 else None
     run_until(feed, Ticker(), 60)
-    assert feed.lines[:5] == ["resume", "resume", "resume", "a.zip", "tick"]
+    assert feed.lines[:5] == ["resume", "resume", "resume", "a.zip", "work"]
 
 
 def test_a_failure_is_logged_without_a_value(log: Log) -> None:
@@ -352,7 +352,7 @@ def test_no_more_runs_at_once_than_allowed(tmp_path: Path) -> None:
     drop = drop_at(put(tmp_path / "a.zip"))
     lock, both, counts = threading.Lock(), threading.Barrier(2), [0, 0]
 
-    def take(_drop: Drop, _stop: Callable[[], bool]) -> Taken:
+    def work(_stop: Callable[[], bool]) -> None:
         with lock:
             counts[0] += 1
             counts[1] = max(counts)
@@ -361,12 +361,54 @@ def test_no_more_runs_at_once_than_allowed(tmp_path: Path) -> None:
         with lock:
             ran.append(1)
             counts[0] -= 1
-        return Taken.DONE
 
     ran: list[int] = []
-    feeds = [Diary(name, [Shelf(lambda _now: [drop])], on_take=take) for name in "abcd"]
+    feeds = [Diary(name, [Shelf(lambda _now: [drop])], on_work=work) for name in "abcd"]
     assert once(feeds, pace=Pace(parallel_runs=2)) == Ended(Reason.DONE)
     assert (len(ran), counts[1]) == (4, 2)
+
+
+def test_a_feed_without_a_slot_claims_what_comes(tmp_path: Path) -> None:
+    """While another's run takes the only slot, drops are claimed as ever; their runs begin when it ends."""
+    release = Event()
+    busy = Diary("busy", [Shelf()], on_work=lambda _stop: wait_for(release))
+    drops = [drop_at(put(tmp_path / "a.zip"))]
+    patient = Diary("patient", [Shelf(once_at_work(busy, drops))])
+    with running([busy, patient], pace=Pace(rescan=3600, parallel_runs=1)):
+        assert patient.wait_for("a.zip")
+        drops.append(drop_at(put(tmp_path / "b.zip")))
+        assert patient.wait_for("b.zip")
+        assert "work" not in patient.lines
+        release.set()
+        assert patient.wait_for("work")
+
+
+def test_a_drop_that_cannot_be_claimed_holds_up_no_other(tmp_path: Path) -> None:
+    """What was claimed before it goes on in the same round."""
+    drops = [drop_at(put(tmp_path / name), since) for since, name in enumerate(("a.zip", "b.zip"))]
+    feed = Diary("a", [Shelf(lambda _now: drops)], on_claim=lambda drop, _stop: fail_at("b.zip", drop))
+    assert once([feed]).failed == ("a",)
+    assert feed.lines == ["resume", "a.zip", "b.zip", "work", "tick", "close"]
+
+
+def fail_at(name: str, drop: Drop) -> Taken:
+    """Claim any drop but this one."""
+    return fail() if drop.path.name == name else Taken.DONE
+
+
+def wait_for(event: Event) -> None:
+    """Wait as long as a test may take."""
+    event.wait(3 * PATIENCE)
+
+
+def once_at_work(other: Diary, drops: Sequence[Drop] = ()) -> Callable[[float], Sequence[Drop]]:
+    """Return a scan that finds these once the other feed is at work."""
+
+    def scan(_now: float) -> Sequence[Drop]:
+        assert other.wait_for("work")
+        return drops
+
+    return scan
 
 
 # The end ----------------------------------------------------------------------------------------------------------
@@ -376,45 +418,31 @@ def test_a_stop_reaches_a_run_and_is_waited_for(tmp_path: Path, log: Log) -> Non
     """A run that is told to stop ends at its safe point, no further drop is begun, and all is closed."""
     drops = [drop_at(put(tmp_path / name)) for name in ("a.zip", "b.zip")]
 
-    def take(_drop: Drop, stop: Callable[[], bool]) -> Taken:
-        while not stop():
-            Event().wait(0.01)
+    def stop_at_a_safe_point(stop: Callable[[], bool]) -> None:
+        _until(stop)
         raise StoppingError("at a safe point")
 
     shelf = Shelf(lambda _now: drops)
-    feed = Diary("a", [shelf], on_take=take)
+    feed = Diary("a", [shelf], on_work=stop_at_a_safe_point)
     with running([feed]) as daemon:
-        assert feed.wait_for("a.zip")
+        assert feed.wait_for("work")
         assert daemon.end() == Ended(Reason.STOP)
-    assert feed.lines == ["resume", "a.zip", "close"]
+    assert feed.lines == ["resume", "a.zip", "b.zip", "work", "close"]
     assert shelf.is_closed
     assert [entry["event"] for entry in log.entries] == ["daemon.started", "daemon.stopped"]
 
 
-def test_a_stop_reaches_a_feed_that_waits_for_its_turn(tmp_path: Path) -> None:
+def test_a_stop_reaches_a_feed_that_waits_for_its_turn() -> None:
     """A feed without a slot gives up waiting for one."""
-    drop = drop_at(put(tmp_path / "a.zip"))
     release = Event()
-
-    def take(_drop: Drop, _stop: Callable[[], bool]) -> Taken:
-        release.wait(3 * PATIENCE)
-        return Taken.DONE
-
-    busy = Diary("busy", [Shelf(lambda _now: [drop])], on_take=take)
-    scanned = Event()
-
-    def scan(_now: float) -> Sequence[Drop]:
-        assert busy.wait_for("a.zip")
-        scanned.set()
-        return ()
-
-    patient = Diary("patient", [Shelf(scan)])
+    busy = Diary("busy", [Shelf()], on_work=lambda _stop: wait_for(release))
+    patient = Diary("patient", [Shelf(once_at_work(busy))])
     with running([busy, patient], pace=Pace(parallel_runs=1)) as daemon:
-        assert scanned.wait(PATIENCE)
+        assert patient.wait_for("resume")
         daemon.requests.put(Reason.STOP)
         assert patient.wait_for("close")
         release.set()
-    assert patient.lines == ["close"]
+    assert patient.lines == ["resume", "close"]
 
 
 def test_a_reload_is_told_to_the_caller() -> None:
@@ -456,7 +484,7 @@ def test_is_ready_when_every_feed_has_looked() -> None:
     feeds = [
         Diary("slow", [Shelf(scan)]),
         Diary("ill", [Shelf(fail)]),
-        Diary("long", [Shelf()], on_resume=_until),
+        Diary("long", [Shelf()], on_work=_until),
     ]
     with notify_socket() as (ear, environ), running(feeds, environ=environ):
         assert looked.wait(PATIENCE)
@@ -508,9 +536,9 @@ def test_a_scan_that_hangs_is_not_covered_up(log: Log) -> None:
 def test_a_long_run_is_alive(log: Log) -> None:
     """A run may take hours by the clock: the watchdog is fed."""
     ticker = Ticker()
-    feed = Diary("a", [Shelf()], on_resume=_until)
+    feed = Diary("a", [Shelf()], on_work=_until)
     with notify_socket() as (ear, environ), running([feed], clock=ticker.clock(), environ=environ) as daemon:
-        assert feed.wait_for("resume")
+        assert feed.wait_for("work")
         hear(ear, "READY=1")
         ticker.now += 10_000
         daemon.requests.put(None)
@@ -531,11 +559,18 @@ class Feed:
     name = "a"
     def __init__(self, inbox):
         self.sources = [FolderSource(inbox, quiet_period=0)]
-    def resume(self, stop): pass
+        self.names = []
+    def resume(self): pass
+    def is_due(self, wall): return False
     def tick(self, wall, stop): pass
-    def take(self, drop, stop, behind=()):
-        print("taking", flush=True)
-        if drop.path.name == "deaf.zip":
+    def claim(self, drop, stop):
+        self.names.append(drop.path.name)
+        return Taken.DONE
+    def work(self, stop):
+        if not self.names:
+            return
+        print("working", flush=True)
+        if "deaf.zip" in self.names:
             sys.stdin.read()
         while not stop():
             pass
@@ -583,7 +618,7 @@ def test_a_signal_ends_a_run_at_its_safe_point(inbox: Path, number: int, reason:
     """A real process amid a run: told by signal it gets out where it may, closes, and says why it ended."""
     with process(inbox) as (started, _ear):
         put(inbox / "a.zip")
-        lines_until(started, "taking")
+        lines_until(started, "working")
         started.send_signal(number)
         assert "at a safe point" in lines_until(started, "closed")
         lines_until(started, reason)
@@ -602,7 +637,7 @@ def test_a_second_signal_ends_it_where_it_is(inbox: Path) -> None:
     """A run that does not hear is ended by asking twice, as a kill would: that is safe, and sometimes wanted."""
     with process(inbox) as (started, ear):
         put(inbox / "deaf.zip")
-        lines_until(started, "taking")
+        lines_until(started, "working")
         started.send_signal(signal.SIGTERM)
         hear(ear, "STOPPING=1")
         started.send_signal(signal.SIGTERM)
