@@ -18,10 +18,10 @@ PIECE = 32 << 10
 
 
 def seconds_to_log_in(address: Address, key: paramiko.PKey, user: str = US) -> float | None:
-    """Log in and hang up; return how long it took, or None if it failed."""
+    """Log in, open SFTP and hang up; return how long it took, or None if it failed."""
     begin = time.monotonic()
     try:
-        with logged_in(address, user, key):
+        with logged_in(address, user, key) as transport, transport.open_sftp_client():
             return time.monotonic() - begin
     except (paramiko.SSHException, OSError, EOFError):
         return None

@@ -4,7 +4,8 @@ Law: time comes in as an argument, and every connection that arrived must leave.
 PerSourcePenalties (sshd_config(5)): each fault bans its source for some seconds, they add up, and count only from
 `BANNED_FROM` on; each further ban is twice as long. The bounds never turn away who comes last: they show out whoever
 has lingered longest, for an honest client logs in within a second, and one that is silent has had its time. That is no
-fault: behind one address there may be many vendors.
+fault: behind one address there may be many vendors. From where someone has logged in lately, only a wrong key or
+password is a fault: strangers behind a vendor's address do not shut the vendor out.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ FAILED_TRY, NO_LOGIN, OVERDUE = 2.0, 1.0, 10.0
 
 BANNED_FROM, LONGEST_BAN = 15.0, 600.0
 """Seconds of penalty from which on a source is banned, and the most that it can gather."""
+
+WELCOME = 600.0
+"""Seconds after a login in which lingering without one is no fault of its source."""
 
 MOST_SOURCES = 10_000
 """How many sources with a penalty are remembered; of more, those that are nearest to its end are forgotten."""
@@ -64,6 +68,7 @@ class Doorman:
     bounds: Bounds
     _visitors: dict[int, _Visitor] = field(default_factory=dict)
     _penalties: dict[str, _Penalty] = field(default_factory=dict)
+    _logins: dict[str, float] = field(default_factory=dict)
 
     def arrive(self, number: int, address: str, now: float) -> Answer:
         """Take in a new connection, or turn it away because its source is banned."""
@@ -87,12 +92,13 @@ class Doorman:
             visitor.tries += 1
             self._punish(visitor.source, FAILED_TRY, now)
 
-    def log_in(self, number: int, account: str) -> bool:
+    def log_in(self, number: int, account: str, now: float) -> bool:
         """Give a connection one of the account's sessions, and forgive its failed tries; False if all are taken."""
         visitor = self._visitors.get(number)
         if visitor is None or sum(one.account == account for one in self._visitors.values()) >= self.bounds.sessions:
             return False
         visitor.account = account
+        self._logins = {one: when for one, when in self._logins.items() if when + WELCOME > now} | {visitor.source: now}
         if penalty := self._penalties.get(visitor.source):
             penalty.until -= FAILED_TRY * visitor.tries
         return True
@@ -100,7 +106,7 @@ class Doorman:
     def leave(self, number: int, now: float, penalty: float = NO_LOGIN) -> None:
         """Forget a connection; one that never logged in nor failed to leaves its source a penalty."""
         visitor = self._visitors.pop(number, None)
-        if visitor and visitor.account is None and not visitor.tries:
+        if visitor and visitor.account is None and not visitor.tries and not self._is_welcome(visitor.source, now):
             self._punish(visitor.source, penalty, now)
 
     def overdue(self, now: float) -> tuple[int, ...]:
@@ -114,6 +120,9 @@ class Doorman:
         """Return whether a source is turned away at the moment."""
         penalty = self._penalties.get(source)
         return penalty is not None and penalty.is_ban and penalty.until > now
+
+    def _is_welcome(self, source: str, now: float) -> bool:
+        return now - self._logins.get(source, -WELCOME) < WELCOME
 
     def _strangers(self) -> Iterator[tuple[int, _Visitor]]:
         return ((number, one) for number, one in self._visitors.items() if one.account is None)

@@ -156,7 +156,7 @@ class Connection(ServerInterface):
         if self._is_in:
             return True
         self._house.look_after(self._clock())  # who uploads file by file comes again as soon as the last has ended
-        if self._house.doorman.log_in(self.number, account.name):
+        if self._house.doorman.log_in(self.number, account.name, self._clock()):
             self._is_in = True
             self.folders = self._all_folders[account.feed]
             self._log.info("server.login", feed=account.feed, account=account.name)

@@ -2,7 +2,17 @@
 
 import pytest
 
-from ingestd.core.doorman import BANNED_FROM, FAILED_TRY, LONGEST_BAN, MOST_SOURCES, Answer, Bounds, Doorman, source_of
+from ingestd.core.doorman import (
+    BANNED_FROM,
+    FAILED_TRY,
+    LONGEST_BAN,
+    MOST_SOURCES,
+    WELCOME,
+    Answer,
+    Bounds,
+    Doorman,
+    source_of,
+)
 
 HOME, AWAY = "192.0.2.1", "198.51.100.1"
 
@@ -12,7 +22,7 @@ def test_grace_ends_a_connection_that_does_not_log_in() -> None:
     doorman = Doorman(Bounds(grace=30))
     doorman.arrive(1, HOME, 0)
     doorman.arrive(2, HOME, 0)
-    assert doorman.log_in(2, "a")
+    assert doorman.log_in(2, "a", 0)
     assert doorman.overdue(29.9) == ()
     assert doorman.overdue(30) == (1,)
     assert doorman.overdue(31) == ()
@@ -75,8 +85,38 @@ def test_a_login_forgives_the_keys_that_were_tried_before() -> None:
         assert doorman.arrive(night, HOME, 0).is_admitted
         for _ in range(5):
             doorman.fail(night, 0)
-        assert doorman.log_in(night, "a")
+        assert doorman.log_in(night, "a", 0)
         doorman.leave(night, 0)
+
+
+def test_strangers_behind_an_address_do_not_shut_out_who_logs_in_from_there() -> None:
+    """They linger until the grace ends, over and over; without a login from there that is a ban."""
+    for logs_in in (True, False):
+        doorman = Doorman(Bounds(grace=30))
+        if logs_in:
+            doorman.arrive(0, HOME, 0)
+            assert doorman.log_in(0, "a", 0)
+        for number in range(1, 10):
+            doorman.arrive(number, HOME, 1)
+        assert len(doorman.overdue(31)) == 9
+        assert doorman.is_banned(HOME, 31) is not logs_in
+
+
+def test_a_welcome_ends_and_never_covers_wrong_keys() -> None:
+    """Keys are counted as ever; and long after the login lingering is a fault again."""
+    doorman = Doorman(Bounds(grace=30, tries=100))
+    doorman.arrive(0, HOME, 0)
+    assert doorman.log_in(0, "a", 0)
+    for number in range(1, 10):
+        doorman.arrive(number, HOME, WELCOME)
+    doorman.overdue(WELCOME + 30)
+    assert doorman.is_banned(HOME, WELCOME + 30)
+    doorman.arrive(10, AWAY, 0)
+    assert doorman.log_in(10, "a", 0)
+    doorman.arrive(11, AWAY, 0)
+    while doorman.may_try(11, 0):
+        doorman.fail(11, 0)
+    assert doorman.is_banned(AWAY, 0)
 
 
 def test_no_ban_is_longer_than_the_longest() -> None:
@@ -113,11 +153,11 @@ def test_an_account_has_so_many_sessions() -> None:
     doorman = Doorman(Bounds(sessions=1))
     for number in range(3):
         doorman.arrive(number, HOME, 0)
-    assert doorman.log_in(0, "a")
-    assert not doorman.log_in(1, "a")
-    assert doorman.log_in(2, "b")
+    assert doorman.log_in(0, "a", 0)
+    assert not doorman.log_in(1, "a", 0)
+    assert doorman.log_in(2, "b", 0)
     doorman.leave(0, 1)
-    assert doorman.log_in(1, "a")
+    assert doorman.log_in(1, "a", 0)
 
 
 def test_penalties_are_remembered_of_so_many_sources() -> None:
