@@ -132,6 +132,8 @@ class _Upload:
         assert self._client
         if self._case.fate is Fate.FINISH:
             return self.has_ended()
+        if not self._site.is_served(self._case.feed):  # the server died for another upload: for this one too
+            return self._case.fate is Fate.SERVER
         relay = self._site.relay(self._case.feed)
         if relay.sent < self._size // 3:
             return False

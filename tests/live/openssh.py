@@ -87,6 +87,10 @@ class Sshd:
             assert time.monotonic() < end, (self.folder / "log").read_text()
             time.sleep(0.02)
 
+    def is_up(self) -> bool:
+        """Return whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """Kill it with SIGKILL, and whatever serves a session."""
         if self._process:

@@ -18,6 +18,9 @@ QUIET = 2.0
 """The quiet period in seconds: short, so that a client that stalls outlasts it."""
 
 
+STARTED, LISTENING = "daemon.started", "server.listening"
+
+
 class Site(Protocol):
     """A place for uploads of several feeds, and the daemon that takes them."""
 
@@ -34,6 +37,10 @@ class Site(Protocol):
 
     def kill_server(self, feed: str) -> None:
         """Kill the server that the feed's vendor is connected to."""
+        ...
+
+    def is_served(self, feed: str) -> bool:
+        """Return whether that server is alive."""
         ...
 
     def restart_server(self, feed: str) -> None:
@@ -55,13 +62,10 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, again after a kill, and wait until it is up."""
-        before = len(self.events("daemon.started"))
+        before = len(self.events(STARTED))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command(self._where, "run"), stdin=subprocess.DEVNULL, stderr=log)
-        end = time.monotonic() + 2 * PATIENCE
-        while len(self.events("daemon.started")) == before:
-            assert time.monotonic() < end and self._process.poll() is None, self._log.read_text()
-            time.sleep(0.05)
+        self.wait_for(STARTED, before)
 
     def is_up(self) -> bool:
         """Return whether it runs."""
@@ -82,6 +86,14 @@ class Daemon:
             finally:
                 self._process.kill()
                 self._process.wait()
+
+    def wait_for(self, event: str, before: int) -> dict[str, Any]:
+        """Wait until the log has one more of an event than `before`; return the last."""
+        end = time.monotonic() + 2 * PATIENCE
+        while len(told := self.events(event)) == before:
+            assert time.monotonic() < end and self.is_up(), self._log.read_text()
+            time.sleep(0.05)
+        return told[-1]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the log's whole lines of one event."""
@@ -117,6 +129,10 @@ class BehindOpenSsh:
     def kill_server(self, feed: str) -> None:
         """Kill the feed's sshd and what serves its sessions."""
         self._servers[feed].kill()
+
+    def is_served(self, feed: str) -> bool:
+        """Return whether the feed's sshd is alive."""
+        return self._servers[feed].is_up()
 
     def restart_server(self, feed: str) -> None:
         """Start the feed's sshd again."""
@@ -166,6 +182,10 @@ class Embedded:
         """Kill the daemon, if it is not dead already."""
         self.daemon.kill()
 
+    def is_served(self, feed: str) -> bool:
+        """Return whether the daemon is alive."""
+        return self.daemon.is_up()
+
     def restart_server(self, feed: str) -> None:
         """Start the daemon, if it is dead, and lead all vendors to its new port."""
         if not self.daemon.is_up():
@@ -189,14 +209,11 @@ class Embedded:
         self._start()
 
     def _start(self) -> None:
-        before = len(self.daemon.events("server.listening"))
+        before = len(self.daemon.events(LISTENING))
         self.daemon.start()
-        end = time.monotonic() + PATIENCE
-        while len(told := self.daemon.events("server.listening")) == before:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        port = self.daemon.wait_for(LISTENING, before)["port"]
         for relay in self._relays.values():
-            relay.target = told[-1]["port"]
+            relay.target = port
 
 
 def from_folder(server: Sshd) -> str:
