@@ -15,8 +15,8 @@ from ingestd.core.rules import Rules
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import UsageError
 from ingestd.feedloop import Taken
-from ingestd.intake import Claims, finish_claim
-from ingestd.opening import open_source, served
+from ingestd.intake import PATIENCE, Claims, finish_claim
+from ingestd.opening import open_served, open_source
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
@@ -44,10 +44,14 @@ class Feed:
         self.settings = settings
         self.runs = Runs(settings, rules, state_dir, show=show, clock=clock, stages=stages)
         self.store, self.filing = self.runs.store, self.runs.filing
-        places = [*settings.sources, *([served(served_inbox)] if served_inbox else [])]
-        opened = [(open_source(one, state_dir / "fetched" / self.name), one) for one in places]
-        self.sources: Sequence[Source] = [source for source, _ in opened]
-        self._claims = Claims(self.runs, {source.path: one.incomplete_after for source, one in opened})
+        fetched, loose_csv = state_dir / "fetched" / self.name, settings.loose_csv
+        sources = [open_source(one, fetched, loose_csv=loose_csv) for one in settings.sources]
+        patience = {source.path: one.incomplete_after for source, one in zip(sources, settings.sources, strict=True)}
+        if served_inbox:
+            sources.append(open_served(served_inbox, loose_csv=loose_csv))
+            patience[served_inbox] = PATIENCE
+        self.sources: Sequence[Source] = sources
+        self._claims = Claims(self.runs, patience)
         self.waiting = self._claims.waiting
         self._own: set[str] = set()
         self._retries = False

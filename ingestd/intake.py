@@ -30,7 +30,7 @@ from ingestd.store import Run
 from ingestd.unpack import Completeness, Verdict
 
 PATIENCE = timedelta(minutes=30)
-"""How long a drop of a source that has no `incomplete_after` may lie unchanged though it is not whole."""
+"""How long a drop may lie unchanged though it is not whole, in the embedded server's inbox and where nothing is set."""
 
 
 @dataclass(frozen=True, slots=True)

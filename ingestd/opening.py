@@ -1,7 +1,6 @@
 """Opens the sources that a feed's settings name."""
 
 import hashlib
-from datetime import timedelta
 from pathlib import Path
 
 from ingestd import config
@@ -11,23 +10,30 @@ from ingestd.sources.remote_client import Account
 from ingestd.sources.remote_folder import Patience
 from ingestd.sources.remote_visits import After, Terms
 
+LOOSE_QUIET = 60.0
+"""Seconds that loose CSVs lie unchanged in the embedded server's inbox: it knows when a file is whole, not a set."""
 
-def open_source(settings: config.FolderSource | config.SftpSource, fetched: Path) -> FolderSource | RemoteSource:
+
+def open_source(
+    settings: config.FolderSource | config.SftpSource, fetched: Path, *, loose_csv: bool = False
+) -> FolderSource | RemoteSource:
     """Return a source that has not begun to look.
 
     Args:
         settings: one table of `[[sources]]`.
         fetched: the feed's folder for what comes from remote hosts.
+        loose_csv: whether CSVs that lie loose in a folder are taken.
     """
     if isinstance(settings, config.FolderSource):
         quiet = settings.quiet_period.total_seconds()
-        return FolderSource(settings.path, quiet_period=quiet, ready=settings.ready, loose_csv=settings.loose_csv)
+        loose_quiet = quiet if loose_csv else None
+        return FolderSource(settings.path, quiet_period=quiet, ready=settings.ready, loose_quiet=loose_quiet)
     return RemoteSource(account_of(settings), _terms(settings), fetched / _place(settings))
 
 
-def served(inbox: Path) -> config.FolderSource:
-    """Return the settings of the folder that the embedded server fills; what it puts there is whole."""
-    return config.FolderSource.model_construct(kind="folder", path=inbox, quiet_period=timedelta(0))
+def open_served(inbox: Path, *, loose_csv: bool = False) -> FolderSource:
+    """Return the folder that the embedded server fills as a source; what it puts there is whole."""
+    return FolderSource(inbox, quiet_period=0, loose_quiet=LOOSE_QUIET if loose_csv else None)
 
 
 def account_of(settings: config.SftpSource) -> Account:

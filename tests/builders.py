@@ -261,10 +261,19 @@ class Place:
 QUICK = '[[sources]]\nkind = "folder"\npath = "inbox/{feed}"\nquiet_period = "{quiet}"\n'
 
 
-def place(folder: Path, *feeds: str, quiet: str = "0s", more: str = "", rules: str | None = None, **main: str) -> Place:
+def place(
+    folder: Path,
+    *feeds: str,
+    quiet: str = "0s",
+    head: str = "",
+    more: str = "",
+    rules: str | None = None,
+    **main: str,
+) -> Place:
     """Write a configuration of feeds that take drops after `quiet`.
 
-    `more` is TOML for each feed, in which `{feed}` stands for its name; `rules` is the text of a rules file for all.
+    `head` and `more` are TOML before and behind each feed's source, in which `{feed}` stands for its name. `rules` is
+    the text of a rules file for all.
     `main` has whole files of further feeds by name.
     """
     (folder / "feeds").mkdir(parents=True, exist_ok=True)
@@ -272,8 +281,8 @@ def place(folder: Path, *feeds: str, quiet: str = "0s", more: str = "", rules: s
     if rules is not None:
         write_rules(Place(folder), rules)
     for feed in feeds or (FEED,):
-        head = 'rules = "own"\n' if rules is not None else ""
-        text = head + QUICK.format(feed=feed, quiet=quiet) + more.replace("{feed}", feed)
+        own = 'rules = "own"\n' if rules is not None else ""
+        text = own + (head + QUICK.replace("{quiet}", quiet) + more).replace("{feed}", feed)
         (folder / "feeds" / f"{feed}.toml").write_text(text, encoding="utf-8")
     for feed, text in main.items():
         (folder / "feeds" / f"{feed}.toml").write_text(text, encoding="utf-8")

@@ -159,8 +159,11 @@ def once(app: App, as_json: bool) -> None:
         for feed in feeds:
             for path, batch in feed.waiting:
                 click.echo(f"{feed.name}: {path.name} stays in the inbox: {batch.message}")
+    problems = [f"{feed.name}: {why}" for feed in feeds for source in feed.sources if (why := source.health())]
+    for problem in problems:
+        click.echo(problem, err=True)
     is_cut_short = ended.reason is daemon.Reason.STOP
-    code = 4 if unopened or ended.failed or is_cut_short else gravest(runs)
+    code = 4 if unopened or ended.failed or problems or is_cut_short else gravest(runs)
     sys.exit(code or (1 if any(feed.waiting for feed in feeds) else 0))
 
 

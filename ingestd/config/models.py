@@ -147,7 +147,6 @@ class FolderSource(Settings):
         Ready.QUIET,
         description="by what a drop is known to be whole: `quiet`, or only by its `.done` or `.sha256` file",
     )
-    loose_csv: Flag = Field(False, description="whether CSVs that lie loose in the inbox are taken, all as one drop")
 
 
 class SftpSource(Settings):
@@ -315,6 +314,7 @@ class Feed(Settings):
     rules: Annotated[RulesFile, DefaultIs('"default"')] = Field(description="the mapping to the target tables")
     required: tuple[TableName, ...] = Field(REQUIRED, description="tables that a bulk set must hold")
     allow_missing: tuple[TableName, ...] = Field((), description="tables that may lack though others refer to them")
+    loose_csv: Flag = Field(False, description="whether CSVs that lie loose in an inbox are taken, all as one drop")
     rescan: PositiveDuration = Field(timedelta(seconds=30), description="how often inboxes are looked through anyway")
     sources: Sources = Field(description="where drops come from, a table each")
     sinks: Sinks = Field(description="where actions go, a table each")

@@ -26,7 +26,7 @@ Identity = tuple[int, int]
 
 LOOSE_NAME = "loose-csv.zip"
 """What the zip is called into which loose CSVs are packed; so is their receipt."""
-LOOSE_HINT = "loose_csv of this folder is false"
+LOOSE_HINT = "loose_csv of this feed is false"
 
 HINTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, FileClosedEvent]
 """What wakes the feed. Not each write, of which a slow upload has thousands; not opening and reading, which we do.
@@ -43,8 +43,9 @@ class FolderSource:
     """A flat folder of drops, each stable when it has looked the same for `quiet_period` seconds.
 
     The folder is created at the first scan if its parent exists. Later it is not: where a volume is not mounted, a new
-    folder would hide that. A sentinel ends a drop's quiet period; `ready` says whether a drop needs one. With
-    `loose_csv`, all CSVs are one drop. `observer` makes watchdog's observer, one for each folder.
+    folder would hide that. A sentinel ends a drop's quiet period; `ready` says whether a drop needs one. All CSVs that
+    lie loose are one drop when they have looked the same for `loose_quiet` seconds; by default they are none.
+    `observer` makes watchdog's observer, one for each folder.
     """
 
     def __init__(
@@ -53,15 +54,15 @@ class FolderSource:
         *,
         quiet_period: float,
         ready: Ready = Ready.QUIET,
-        loose_csv: bool = False,
+        loose_quiet: float | None = None,
         observer: Callable[[], BaseObserver] = Observer,
     ) -> None:
         self.path = path
         self._ready = ready
         self._tracker = StabilityTracker(quiet_period)
         self._sentinels: dict[str, tuple[Sentinel, ...]] = {}
-        self._loose = StabilityTracker(quiet_period)
-        self._takes_loose = loose_csv
+        self._loose = StabilityTracker(loose_quiet or 0)
+        self._takes_loose = loose_quiet is not None
         self._watcher = _Watcher(path, observer)
         self._waiting: tuple[Sighting, ...] = ()
         self._ignored: frozenset[str] = frozenset()
@@ -99,7 +100,7 @@ class FolderSource:
 
     def health(self) -> str | None:
         """Return why the folder could not be read at the last scan, or None if it could."""
-        return self._problem
+        return f"{self.path}: {self._problem}" if self._problem else None
 
     def close(self) -> None:
         """Stop watching."""

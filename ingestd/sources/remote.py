@@ -69,7 +69,8 @@ class RemoteSource:
 
     def health(self) -> str | None:
         """Return what was wrong at the last visit, or with the folder of what is fetched."""
-        return self._visits.problem or self._fetched.health()
+        problem = self._visits.problem
+        return f"{self._visits.place}: {problem}" if problem else self._fetched.health()
 
     def close(self) -> None:
         """End the visit under way, and the thread."""

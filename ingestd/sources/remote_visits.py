@@ -67,8 +67,8 @@ class Visits:
         self._failures = 0
         self._ignored: frozenset[str] = frozenset()
         self._line = _Line()
-        place = f"sftp://{account.user}@{account.host}:{account.port}/{terms.path.lstrip('/')}"
-        self._log = structlog.get_logger().bind(source=place)
+        self.place = f"sftp://{account.user}@{account.host}:{account.port}/{terms.path.lstrip('/')}"
+        self._log = structlog.get_logger().bind(source=self.place)
 
     def visit(self, on_fetch: Callable[[], None]) -> float:
         """Go there once; return the seconds to the next visit. Whatever fails is told by `problem`."""

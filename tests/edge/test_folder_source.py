@@ -148,7 +148,7 @@ def test_a_missing_folder_is_a_condition(log: Log, tmp_path: Path) -> None:
     source.watch(lambda: None)
     for now in range(3):
         assert names(source, now) == []
-    assert source.health() == "folder cannot be read: ENOENT"
+    assert source.health() == f"{source.path}: folder cannot be read: ENOENT"
     (tmp_path / "volume" / "inbox").mkdir(parents=True)
     put(tmp_path / "volume" / "inbox" / "a.zip")
     assert names(source) == ["a.zip"]

@@ -420,7 +420,7 @@ def leave_no_descriptor(world: World) -> None:
     world.put()
     _limit_descriptors(world, free=0)
     assert names(world.source, 5) == []
-    assert world.source.health() == "folder cannot be read: EMFILE"
+    assert world.source.health() == f"{world.inbox}: folder cannot be read: EMFILE"
     world.heal()
 
 

@@ -27,6 +27,7 @@ from builders import (
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken
 from ingestd.intake import Claims
+from ingestd.opening import open_served
 from ingestd.sources.base import Drop
 
 DAY_1 = roster(3)
@@ -157,7 +158,7 @@ def test_a_rename_by_link_and_unlink_is_a_new_file(tmp_path: Path) -> None:
 
 def loose(folder: Path, quiet: str = "0s") -> Place:
     """Return a feed that takes loose CSVs."""
-    return place(folder, quiet=quiet, more="loose_csv = true\n")
+    return place(folder, quiet=quiet, head="loose_csv = true\n")
 
 
 def put_loose(where: Place) -> None:
@@ -208,6 +209,18 @@ def test_an_open_writer_keeps_loose_csvs_waiting(tmp_path: Path, name: str) -> N
         assert take(where) == [Taken.WAIT]
     assert len(list(where.inbox().iterdir())) == len(members_of(DAY_1))
     assert take(where) == [Taken.DONE]
+
+
+def test_loose_csvs_come_through_the_embedded_server(tmp_path: Path) -> None:
+    """It knows when a file is whole and not when a set is: its zips are taken at once, CSVs when all are at rest."""
+    inbox = tmp_path / "served"
+    inbox.mkdir()
+    for name, text in members_of(DAY_1).items():
+        (inbox / name).write_text(text, encoding="utf-8")
+    (inbox / "b.zip").write_bytes(zip_of(DAY_1))
+    source, now = open_served(inbox, loose_csv=True), time.monotonic()
+    seen = [{drop.path.name for drop in source.scan(now + late, datetime.now(UTC))} for late in (0, 59, 60)]
+    assert seen == [{"b.zip"}, {"b.zip"}, {"b.zip", "loose-csv.zip"}]
 
 
 def test_a_set_of_loose_csvs_that_lacks_files_is_rejected(tmp_path: Path) -> None:

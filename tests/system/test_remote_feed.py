@@ -49,6 +49,18 @@ def test_once_fetches_what_is_there_and_takes_it(fed: Place, export: Path) -> No
     assert target_of(fed)
 
 
+def test_once_says_which_server_is_away(tmp_path: Path) -> None:
+    """The world failed (exit 4): where, and how, is on stderr; what the other sources had is done."""
+    keys = Keys.make(tmp_path)
+    about = {"port": 1, "key": keys.user, "fingerprint": keys.fingerprint, "export": "/"}
+    where = place(tmp_path / "place", more=SOURCE.format(**about))
+    where.drop(zip_of(roster(3)))
+    done = invoke(where, "once")
+    assert done.code == 4
+    assert states_of(where) == ["applied"]
+    assert f"{FEED}: sftp://root@127.0.0.1:1/: " in done.err
+
+
 def test_half_a_file_on_the_server_is_not_taken(fed: Place, export: Path) -> None:
     """Though two looks agreed: what was fetched is cut off, so it waits here, and no run has begun."""
     lay(export, "roster.zip", zip_of(roster(3))[:-100])
