@@ -12,7 +12,7 @@ from intake_world import put
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, EventEmitter
 from watchdog.observers.inotify_c import InotifyFD
-from watching import Bell, inotify_descriptors
+from watching import Bell, inotify_descriptors, is_watching_again, names
 
 from ingestd.sources.folder import FolderSource
 
@@ -129,3 +129,31 @@ class Volume:
             self._aside.rename(self.place)
         else:
             assert _LIBC.umount2(os.fsencode(self.place), _DETACH) == 0
+
+
+# What is asked of every scenario ----------------------------------------------------------------------------------
+
+Scenario = Callable[[World], object]
+
+
+def settle(world: World) -> None:
+    """Have every event come that is on its way, and scan, as the daemon does when it is woken."""
+    while world.bell.has_rung(patience=0.05):
+        pass
+    names(world.source, 1)
+
+
+def assert_found_and_mended(world: World, scenario: Scenario) -> None:
+    """Harm a watched inbox; a rescan finds all, and after the harm the watch works again."""
+    world.source.watch(world.bell.ring)
+    names(world.source, 0)
+    scenario(world)
+    settle(world)
+    if world.inbox.is_dir():
+        world.put("late.zip")
+    assert world.expected <= set(names(world.source, 30))
+    world.heal()
+    for now in (60, 90):
+        names(world.source, now)
+    assert is_watching_again(world.source, world.inbox, world.bell)
+    assert world.expected <= set(names(world.source, 120))

@@ -13,12 +13,13 @@ from typing import BinaryIO
 
 from ingestd.core.fetching import Listed, Memory
 from ingestd.files import make_private, replacing, sync_folder
+from ingestd.zipends import PackageFault, check_head
 
 PART = ".fetching.part"
 """What a file is called until it is whole."""
 
-_BEGIN, _END, _LONGEST_END = b"PK\3\4", b"PK\5\6", 22 + 65535
-"""How a zip and its end record begin, and the size of the latter with the longest comment."""
+_END, _LONGEST_END = b"PK\5\6", 22 + 65535
+"""How a zip's end record begins, and the size of the latter with the longest comment."""
 
 
 class Spool:
@@ -42,12 +43,17 @@ class Spool:
         return (self.drops / name).exists()
 
     def is_cut_off(self, name: str) -> bool:
-        """Return whether such a drop lies here and is a zip without its end: fetched from an upload that stalled."""
+        """Return whether such a drop lies here and is a zip without its end: fetched from an upload that stalled.
+
+        It may have stalled before its first byte, or after a server has made room for all of it.
+        """
         try:
             with (self.drops / name).open("rb") as file:
-                begins = file.read(len(_BEGIN)) == _BEGIN
+                check_head(file)
                 file.seek(-min(_LONGEST_END, file.seek(0, os.SEEK_END)), os.SEEK_END)
-                return begins and _END not in file.read()
+                return _END not in file.read()
+        except PackageFault as fault:
+            return fault.batch.code == "incomplete-zip"
         except FileNotFoundError:
             return False
 

@@ -21,6 +21,7 @@ from ingestd.sources.remote_spool import PART, Spool
 from ingestd.sources.remote_visits import LONGEST_PAUSE, After, Terms, Visits
 
 ZIP = os.urandom(3_000_001)  # more than one window of requests, and no multiple of a block
+WHOLE = pack({"a.csv": "x" * 1000})
 
 
 @pytest.fixture(scope="module")
@@ -140,18 +141,18 @@ def test_a_changed_file_is_another_drop(log: Log, keys: Keys, sshd: int, export:
     assert world.drops == {"a.zip": b"tuesday"}
 
 
+@pytest.mark.parametrize("part", [WHOLE[:-30], WHOLE[:3], b"", bytes(len(WHOLE))])
 def test_an_upload_that_stalled_is_left_there_and_what_becomes_of_it_is_fetched(
-    log: Log, keys: Keys, sshd: int, export: Path, tmp_path: Path
+    log: Log, keys: Keys, sshd: int, export: Path, tmp_path: Path, part: bytes
 ) -> None:
     """A zip without its end is not cleared away under its sender's hands, and gives way to the whole one."""
-    whole = pack({"a.csv": "x" * 1000})
     world = World(keys.account(sshd), terms(export, after=After.DELETE), tmp_path)
-    lay(export, "a.zip", whole[:-30])
+    lay(export, "a.zip", part)
     world.visit()
     assert (export / "a.zip").exists()
-    lay(export, "a.zip", whole, mtime=1_700_086_400)
+    lay(export, "a.zip", WHOLE, mtime=1_700_086_400)
     world.visit()
-    assert world.drops == {"a.zip": whole}
+    assert world.drops == {"a.zip": WHOLE}
     assert not (export / "a.zip").exists()
 
 
