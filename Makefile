@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-intake test-others test-waiting lint types docs fuzz fuzz-sftp images watching
+.PHONY: help venv demo test test-intake test-others lint types docs fuzz fuzz-sftp images watching
 .PHONY: live bench bench-validation bench-server lock clean
 
 help: ## list the targets
@@ -22,7 +22,7 @@ demo: $(READY) ## show the whole of it on a synthetic district
 	$(BIN)/ingestd demo $(ARGS)
 
 # Bad drops and bad clients take about as long as all the rest: without ARGS the two go side by side.
-test: lint types ## lint, types, docs and all tests but test-waiting: what CI runs
+test: lint types ## lint, types, docs and all tests: what CI runs
 ifeq ($(ARGS),)
 	$(MAKE) --jobs=2 --keep-going test-intake test-others
 else
@@ -34,15 +34,8 @@ INTAKE := tests/corpus tests/hostile tests/live
 test-intake: $(READY)
 	$(BIN)/pytest --quiet $(INTAKE)
 
-# They wait for threads, kernels and servers by a real clock. Until they have been seen to be steady they stand apart.
-WAITING := tests/edge/test_watcher_scenarios.py tests/edge/test_remote_visits.py tests/edge/test_remote_source.py
-WAITING += tests/contracts/test_remote_contract.py tests/system/test_remote_feed.py
-
 test-others: $(READY)
-	$(BIN)/pytest $(INTAKE:%=--ignore=%) $(WAITING:%=--ignore=%)
-
-test-waiting: $(READY) ## what befalls watched folders and remote servers: by a real clock, and not part of `test` yet
-	$(BIN)/pytest $(WAITING) $(ARGS)
+	$(BIN)/pytest $(INTAKE:%=--ignore=%)
 
 fuzz: $(READY) ## all laws with twenty times as many examples
 	INGESTD_FUZZ=20 $(BIN)/pytest tests/laws tests/core tests/edge/test_unpack.py $(ARGS)
@@ -51,7 +44,7 @@ images: $(READY) ## try 60,000 partial images of drops: none may be taken for a 
 	$(BIN)/python tests/bench/images.py $(ARGS)
 
 watching: $(READY) ## harm a watched folder at length: 100,000 drops in one overflow, 4,000 amid churn
-	INGESTD_CREATES=100000 INGESTD_CHURN=4000 $(BIN)/pytest tests/edge/test_watcher_scenarios.py $(ARGS)
+	INGESTD_CREATES=100000 INGESTD_CHURN=4000 $(BIN)/pytest tests/watched $(ARGS)
 
 fuzz-sftp: $(READY) ## the SFTP server under 100,000 mutated packets
 	INGESTD_FUZZ=334 $(BIN)/pytest tests/hostile/test_packets.py -k mutated $(ARGS)

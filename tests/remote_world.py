@@ -6,6 +6,7 @@ import stat
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from paramiko.sftp import SFTP_NO_SUCH_FILE, SFTP_OK
 
 from ingestd.sources.remote_client import Account
 from ingestd.sources.remote_folder import Patience
-from ingestd.sources.remote_visits import Terms
+from ingestd.sources.remote_spool import Spool
+from ingestd.sources.remote_visits import Terms, Visits
 
 SSHD = "/usr/sbin/sshd"
 QUICK = Patience(connect=2, stall=0.5, least_speed=1 << 20)
@@ -234,3 +236,43 @@ def lay(folder: Path, name: str, content: bytes, mtime: int = 1_700_000_000) -> 
     path.write_bytes(content)
     os.utime(path, (mtime, mtime))
     return path
+
+
+class Clock:
+    """Time that moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return it."""
+        return self.now
+
+
+class World:
+    """One source's visits, and what they brought."""
+
+    def __init__(
+        self, account: Account, about: Terms, folder: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.spool = Spool(folder / "fetched" / "feed" / "place")
+        self.visits = Visits(account, about, self.spool, clock=clock, chance=lambda: 0.5)
+        self.rings = 0
+
+    def visit(self) -> float:
+        """Visit once."""
+
+        def ring() -> None:
+            self.rings += 1
+
+        return self.visits.visit(ring)
+
+    @property
+    def drops(self) -> dict[str, bytes]:
+        """Return what was fetched and not claimed."""
+        return {path.name: path.read_bytes() for path in self.spool.drops.iterdir()}
+
+    def claim(self) -> None:
+        """Take the drops away, as a claim does."""
+        for path in self.spool.drops.iterdir():
+            path.unlink()
