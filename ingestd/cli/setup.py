@@ -30,6 +30,8 @@ def config() -> None:
 @pass_app
 def config_check(app: App, as_json: bool) -> None:
     """Tell all faults of the configuration at once."""
+    from ingestd.core.report.words import plural
+
     problems = config_problems(app)
     feeds = 0 if problems else len(app.config.feeds)
     if as_json:
@@ -37,7 +39,11 @@ def config_check(app: App, as_json: bool) -> None:
     else:
         for problem in problems:
             click.echo(problem, err=True)
-        click.echo(f"{len(problems)} faults." if problems else f"The configuration is sound: {feeds} feeds.")
+        click.echo(
+            f"{plural(len(problems), 'fault')}."
+            if problems
+            else f"The configuration is sound: {plural(feeds, 'feed')}."
+        )
     sys.exit(2 if problems else 0)
 
 

@@ -13,6 +13,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from ingestd.claim import has_writer
+from ingestd.core.report.words import plural
 from ingestd.doctor.check import ENTER, READ, WRITE, Check, Places, User, fault, ok, stat_of, warning
 from ingestd.sources.base import is_drop_name
 
@@ -45,7 +46,7 @@ def look_at_inotify(inboxes: int) -> Check:
 
 def judge_inotify(limits: Inotify, inboxes: int) -> Check:
     """Judge the limits: each inbox takes an instance and a watch, and other programs of the user want some."""
-    found = f"{limits.instances} instances and {limits.watches} watches for {inboxes} inboxes"
+    found = f"{limits.instances} instances and {limits.watches} watches for {plural(inboxes, 'inbox', 'inboxes')}"
     if min(limits.instances, limits.watches) < inboxes + 16:
         more = f"sysctl fs.inotify.max_user_instances={max(512, 2 * inboxes)}"
         return warning("inotify", f"{found}: too few, so drops are found by rescans only", more)

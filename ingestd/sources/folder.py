@@ -37,6 +37,8 @@ A file moved in is only *created*; OpenSSH's v3 rename is a link and an unlink, 
 
 ROOM = 8
 """Descriptors that must be free before a folder is watched; an observer takes three."""
+FD_SETSIZE = 1024
+"""The first descriptor that select(2) cannot wait for."""
 
 
 class FolderSource:
@@ -262,11 +264,14 @@ class _Hint(FileSystemEventHandler):
 def _check_room() -> None:
     """Raise OSError unless an observer can have its descriptors, and some remain to work with.
 
-    One that gets only some of them leaves those open for good (watchdog 7.1), and we try again at every rescan.
+    One that gets only some of them leaves those open for good, and one that gets high numbers hears nothing, because it
+    waits by select(2) (watchdog 7.1); and we try again at every rescan.
     """
     probes: list[int] = []
     try:
         probes += (os.eventfd(0) for _ in range(ROOM))
+        if max(probes) >= FD_SETSIZE:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     finally:
         for probe in probes:
             os.close(probe)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -103,14 +104,12 @@ class Daemon:
         return [line for line in map(json.loads, lines) if line["event"] == name]
 
 
-class BehindOpenSsh:
-    """For each feed an sshd of its own with README's recipe, so that each can be killed; `source` says how to take."""
+class _Relayed(ABC):
+    """A daemon, and a relay for each feed's vendor."""
 
-    def __init__(self, source: Callable[[Sshd], str], folder: Path, feeds: Sequence[str]) -> None:
-        self._source = source
+    def __init__(self, folder: Path, feeds: Sequence[str]) -> None:
         self.place = Place(folder)
         self.daemon = Daemon(self.place)
-        self._servers: dict[str, Sshd] = {}
         self._relays: dict[str, Relay] = {}
         try:
             self._open(feeds)
@@ -119,8 +118,27 @@ class BehindOpenSsh:
             raise
 
     def relay(self, feed: str) -> Relay:
-        """Return the relay before the feed's sshd."""
+        """Return the relay of the feed's vendor."""
         return self._relays[feed]
+
+    def close(self) -> None:
+        """End daemon and relays."""
+        self.daemon.stop()
+        for relay in self._relays.values():
+            relay.close()
+
+    @abstractmethod
+    def _open(self, feeds: Sequence[str]) -> None:
+        """Configure all, and start it."""
+
+
+class BehindOpenSsh(_Relayed):
+    """For each feed an sshd of its own with README's recipe, so that each can be killed; `source` says how to take."""
+
+    def __init__(self, source: Callable[[Sshd], str], folder: Path, feeds: Sequence[str]) -> None:
+        self._source = source
+        self._servers: dict[str, Sshd] = {}
+        super().__init__(folder, feeds)
 
     def door(self, feed: str) -> Door:
         """Return the recipe's account, at the relay."""
@@ -140,9 +158,7 @@ class BehindOpenSsh:
 
     def close(self) -> None:
         """End daemon, relays and servers."""
-        self.daemon.stop()
-        for relay in self._relays.values():
-            relay.close()
+        super().close()
         for server in self._servers.values():
             server.close()
 
@@ -157,22 +173,8 @@ class BehindOpenSsh:
         self.daemon.start()
 
 
-class Embedded:
+class Embedded(_Relayed):
     """The embedded server with an account for each feed; it dies with the daemon, which then dies for all of them."""
-
-    def __init__(self, folder: Path, feeds: Sequence[str]) -> None:
-        self.place = Place(folder)
-        self.daemon = Daemon(self.place)
-        self._relays: dict[str, Relay] = {}
-        try:
-            self._open(feeds)
-        except BaseException:
-            self.close()
-            raise
-
-    def relay(self, feed: str) -> Relay:
-        """Return the relay of the feed's vendor."""
-        return self._relays[feed]
 
     def door(self, feed: str) -> Door:
         """Return the feed's account, at its relay."""
@@ -190,12 +192,6 @@ class Embedded:
         """Start the daemon, if it is dead, and lead all vendors to its new port."""
         if not self.daemon.is_up():
             self._start()
-
-    def close(self) -> None:
-        """End daemon and relays."""
-        self.daemon.stop()
-        for relay in self._relays.values():
-            relay.close()
 
     def _open(self, feeds: Sequence[str]) -> None:
         (self.place.folder / "feeds").mkdir(parents=True)

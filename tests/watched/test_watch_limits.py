@@ -47,6 +47,17 @@ def leave_no_descriptor(world: World) -> None:
     world.heal()
 
 
+def use_more_descriptors_than_select_can_count(world: World) -> None:
+    """As hundreds of feeds do: no watch that would hear nothing is begun (watchdog 7.1 waits by select)."""
+    world.source.close()
+    for _ in range(1024):
+        world.heals.append(partial(os.close, os.eventfd(0)))
+    made = len(world.made)
+    world.source.watch(world.bell.ring)
+    assert len(world.made) == made
+    world.put()
+
+
 def refuse_a_watch(world: World) -> None:
     """The user's watches are used up (max_user_watches): ENOSPC."""
     world.source.close()
@@ -87,6 +98,7 @@ def _limit_descriptors(world: World, free: int) -> None:
         use_up_the_instances,
         leave_few_descriptors,
         leave_no_descriptor,
+        use_more_descriptors_than_select_can_count,
         refuse_a_watch,
         refuse_a_thread,
     ],
