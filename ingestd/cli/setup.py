@@ -39,11 +39,8 @@ def config_check(app: App, as_json: bool) -> None:
     else:
         for problem in problems:
             click.echo(problem, err=True)
-        click.echo(
-            f"{plural(len(problems), 'fault')}."
-            if problems
-            else f"The configuration is sound: {plural(feeds, 'feed')}."
-        )
+        said = plural(len(problems), "fault") if problems else f"The configuration is sound: {plural(feeds, 'feed')}"
+        click.echo(f"{said}.")
     sys.exit(2 if problems else 0)
 
 

@@ -110,7 +110,7 @@ def test_the_clock_is_judged_by_what_it_cannot_be(
 @pytest.mark.parametrize(("count", "state"), [(1, State.OK), (112, State.OK), (113, State.WARNING)])
 def test_inotify_must_be_enough_for_all_inboxes(count: int, state: State) -> None:
     """Each inbox takes an instance, and other programs of the user want some."""
-    assert has(inboxes.judge_inotify(inboxes.Inotify(128, 192536), count), state, f"{count} inboxes")
+    assert has(inboxes.judge_inotify(inboxes.Inotify(128, 192536), count), state, f"for {count:,} inbox")
 
 
 # Folders ------------------------------------------------------------------------------------------------------------
