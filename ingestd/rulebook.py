@@ -3,7 +3,8 @@
 import tomllib
 from pathlib import Path
 
-from ingestd.core.rules import Rules, parse_rules
+from ingestd.core.rules import Rules
+from ingestd.core.rulesfile import parse_rules
 from ingestd.errors import ConfigError
 from schemas import shapes
 

@@ -5,7 +5,7 @@ up or a key that is not the record's own id make it the whole table. Both ways e
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from ingestd.core.mapping import Mapped, map_records
 from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import plan_target
 from ingestd.core.roster import Settled
-from ingestd.core.rules import OnUnmapped, Rules, Target
+from ingestd.core.rules import OnUnmapped, Rule, Rules, Target
 from ingestd.stages import Stages
 from ingestd.store import Store
 
@@ -108,8 +108,8 @@ class Targets:
 
 
 def _is_local(target: Target) -> bool:
-    """Return whether a record's key is its own sourcedId, so that no other record can give the same."""
+    """Return whether a record's key is its own sourcedId, safe or as it is, so that no other record gives the same."""
     if target.fields is None:
         return target.key == ("sourcedId",)
     rules = [target.fields[name] for name in target.key]
-    return len(rules) == 1 and rules[0].column == "sourcedId" and not (rules[0].item or rules[0].lookup or rules[0].map)
+    return len(rules) == 1 and replace(rules[0], safe_id=False) == Rule(column="sourcedId")

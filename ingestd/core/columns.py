@@ -40,6 +40,12 @@ def is_blank(values: pa.Array) -> bool:
     return bool(ends[values.offset] == ends[values.offset + len(values)])
 
 
+def change_where(values: pa.Array, chosen: pa.Array, change: Callable[[str], str]) -> pa.Array:
+    """Apply `change` once to each distinct value among the chosen rows."""
+    changed, _ = by_distinct(values.filter(chosen), change)
+    return pc.replace_with_mask(values, chosen, changed)
+
+
 def by_distinct(values: pa.Array, change: Callable[[str], str]) -> tuple[pa.Array, Mask]:
     """Apply `change` once to each distinct value, and say which rows it changed."""
     encoded = pc.dictionary_encode(values)

@@ -9,17 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestd.core import findings
-from ingestd.core.columns import arrow, blanks, by_distinct, to_series
+from ingestd.core.columns import arrow, to_series
 from ingestd.core.hashing import first_of_each, hash_ids, hash_rows
 from ingestd.core.model import Batch, Hashes, Mask, Severity
-from ingestd.core.rules import METADATA, Case, OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import METADATA, OnUnmapped, Rules, Target
+from ingestd.core.verbs import Lookups, count_blanks, finish, fulfils, item, look_up, map_values, source, write
 
-_UNMAPPED = "\0"
 KEY_JOIN = "\x1f"
 """Between the fields of a key of several. The gate lets it into no value."""
-
-Lookups = Mapping[str, Mapping[str, Mapping[str, str]]]
-"""`{table: {column: {sourcedId: value}}}`: what fields look up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
     """
     lacking = _lacking(target, frame)
     frame = _choose(target, frame)
-    made, misses = _fields(target, frame, lookups, rules)
+    made, misses, unwritable = _fields(target, frame, lookups, rules)
     text = key_text(made, target.key)
     keys = hash_ids(text, seed)
     keys[pc.equal(text, KEY_JOIN * (len(target.key) - 1)).to_numpy(zero_copy_only=False)] = 0
@@ -74,13 +71,17 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
         contents=_contents(made, compared(target, list(made.columns)), seed),
         held=held,
         unmapped=unmapped,
-        batches=(*lacking, *_tell(target, rules, unmapped, int(blank.sum()), int(twice.sum()))),
+        batches=(
+            *lacking,
+            *_tell(target, rules, unmapped, int(blank.sum()), int(twice.sum())),
+            *_tell_unwritable(target, unwritable),
+        ),
     )
 
 
 def key_text(frame: pd.DataFrame, key: tuple[str, ...]) -> pa.Array:
     """Return each record's key as one text."""
-    return pc.binary_join_element_wise(*(arrow(frame[name]) for name in key), _text(KEY_JOIN))
+    return pc.binary_join_element_wise(*(arrow(frame[name]) for name in key), pa.scalar(KEY_JOIN, pa.large_string()))
 
 
 def split_key(texts: pa.Array, fields: int) -> list[pa.Array]:
@@ -105,28 +106,28 @@ def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
 def _choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:
     if not target.where:
         return frame
-    chosen = np.ones(len(frame), bool)
-    for column, values in target.where.items():
-        words = pa.array(values, pa.large_string())
-        chosen &= pc.is_in(_column(frame, column), words).to_numpy(zero_copy_only=False)
-    return frame[chosen]
+    return frame[fulfils(frame, target.where)]
 
 
 def _fields(
     target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Rules
-) -> tuple[pd.DataFrame, dict[str, Mask]]:
-    """Return the target records, and by the name of each value map which of them have a value that it lacks."""
+) -> tuple[pd.DataFrame, dict[str, Mask], dict[str, int]]:
+    """Return the target records; by value map, which have a value that it lacks; by field, how many are unwritable."""
     if target.fields is None:
-        return frame.reset_index(drop=True), {}
+        return frame.reset_index(drop=True), {}, {}
     made: dict[str, pd.Series[str]] = {}
     misses: dict[str, Mask] = {}
+    unwritable: dict[str, int] = {}
     for name, rule in target.fields.items():
-        values = _look_up(rule, _item(rule, _source(rule, frame)), lookups)
+        values = look_up(rule, item(rule, source(rule, frame)), lookups)
         if rule.map:
-            values, missed = _map(values, rules.maps[rule.map])
+            values, missed = map_values(values, rules.maps[rule.map])
             misses[rule.map] = misses.get(rule.map, False) | missed
-        made[name] = to_series(_finish(rule, values))
-    return pd.DataFrame(made, copy=False), misses
+        written = write(rule, values)
+        if lost := count_blanks(written) - count_blanks(values):
+            unwritable[name] = lost
+        made[name] = to_series(finish(rule, written))
+    return pd.DataFrame(made, copy=False), misses, unwritable
 
 
 def _contents(frame: pd.DataFrame, fields: Sequence[str], seed: int) -> Hashes:
@@ -150,53 +151,9 @@ def _tell(target: Target, rules: Rules, unmapped: Mapping[str, int], blank: int,
         yield findings.batch("duplicate-target-key", file=file, stands_for=twice, target=target.name)
 
 
-# One field -------------------------------------------------------------------------------------------------------
-
-
-def _source(rule: Rule, frame: pd.DataFrame) -> pa.Array:
-    if rule.const is not None:
-        return pa.repeat(_text(rule.const), len(frame))
-    if rule.column is not None:
-        return _column(frame, rule.column)
-    parts = [_column(frame, part) if i % 2 else _text(part) for i, part in enumerate(rule.template)]
-    return pc.binary_join_element_wise(*parts, _text(""))
-
-
-def _column(frame: pd.DataFrame, name: str) -> pa.Array:
-    """Return a column; a metadata column that this feed does not send is blank."""
-    return arrow(frame[name]) if name in frame.columns else blanks(len(frame))
-
-
-def _item(rule: Rule, values: pa.Array) -> pa.Array:
-    """Take one item of a list, from 1; a list that has fewer gives a blank."""
-    if rule.item is None:
-        return values
-    at = rule.item - 1
-    return by_distinct(values, lambda text: next(iter(text.split(",")[at : at + 1]), ""))[0]
-
-
-def _look_up(rule: Rule, values: pa.Array, lookups: Lookups) -> pa.Array:
-    if rule.lookup is None or rule.take is None:
-        return values
-    found = lookups[rule.lookup][rule.take]
-    return by_distinct(values, lambda sourced_id: found.get(sourced_id, ""))[0]
-
-
-def _map(values: pa.Array, value_map: Mapping[str, str]) -> tuple[pa.Array, Mask]:
-    """Map values; one that the map lacks becomes blank, and so does a blank unless the map has it."""
-    entries = {"": "", **value_map}
-    mapped, _ = by_distinct(values, lambda value: entries.get(value, _UNMAPPED))
-    missed = pc.equal(mapped, _UNMAPPED)
-    return pc.if_else(missed, "", mapped), missed.to_numpy(zero_copy_only=False)
-
-
-def _finish(rule: Rule, values: pa.Array) -> pa.Array:
-    if rule.default:
-        values = pc.if_else(pc.equal(values, ""), rule.default, values)
-    if rule.case:
-        values = pc.utf8_lower(values) if rule.case is Case.LOWER else pc.utf8_upper(values)
-    return values
-
-
-def _text(value: str) -> pa.Scalar:
-    return pa.scalar(value, pa.large_string())
+def _tell_unwritable(target: Target, unwritable: Mapping[str, int]) -> Iterator[Batch]:
+    """Tell what was left blank because it is no date, or no telephone number."""
+    for name, count in unwritable.items():
+        rule = (target.fields or {})[name]
+        file, form = f"{target.source}.csv", "date" if rule.date else "telephone number"
+        yield findings.batch("unwritable-value", file=file, stands_for=count, target=target.name, name=name, form=form)

@@ -1,11 +1,11 @@
-"""Telephone numbers: which a country cannot have."""
+"""Telephone numbers: which a country cannot have, and how all are written alike."""
 
 import numpy as np
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestd.core.columns import by_distinct
+from ingestd.core.columns import by_distinct, change_where
 from ingestd.core.model import Mask
 
 _PLAIN = r"^\+[1-9]\d{7,14}$"
@@ -21,6 +21,19 @@ def impossible(values: pa.Array, country: str) -> Mask:
     found = np.zeros(len(values), bool)
     found[rows[wrong]] = True
     return found
+
+
+def e164(values: pa.Array, country: str) -> pa.Array:
+    """Return numbers in the form of E.164, `+12175550100`, as dialled from `country`; an impossible one is blank."""
+    other = pc.invert(pc.match_substring_regex(values, _PLAIN))
+    return change_where(values, other, lambda text: _written(text, country))
+
+
+def _written(text: str, country: str) -> str:
+    if not _is_possible(text, country):
+        return ""
+    number = phonenumbers.parse(text, country)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _is_possible(text: str, country: str) -> bool:

@@ -1,26 +1,16 @@
-"""A rules file, understood: closed verbs, no code, checked on load, all faults at once (DESIGN section 9)."""
+"""What a rules file says, once it is understood: target tables and how their fields are made (DESIGN section 9)."""
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
 
-from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
-from schemas import Column, Shape
 
-FIELD_VERBS = ("from", "const", "template", "item", "lookup", "take", "map", "default", "case")
-TABLE_VERBS = ("name", "from", "where", "key", "on_absent", "update", "fields")
-PLANNED = ("date", "phone", "safe_id", "when", "each", "collect", "spread", "merge_by")
-"""Verbs of the design that this version does not carry out; a rules file that uses one is refused."""
 METADATA = "metadata."
 """Prefix of the columns that a vendor may add; no binding knows them, so no rule can be checked against them."""
-_UNKNOWN = ""
-"""Stands for a source that is not a table: nothing is said of its columns, for that would only follow from it."""
-_NAME = re.compile(r"(?!sqlite_)[a-z][a-z0-9_.]*", re.IGNORECASE)
-_SLOT = re.compile(r"\{([^{}]*)\}")
+
+Conditions = Mapping[str, tuple[str, ...]]
+"""By column the values of which a record must have one. All columns must agree."""
 
 
 class OnUnmapped(StrEnum):
@@ -45,16 +35,24 @@ class Rule:
     column: str | None = None
     const: str | None = None
     template: tuple[str, ...] = ()
+    when: Conditions = field(default_factory=dict)
     item: int | None = None
     lookup: str | None = None
     take: str | None = None
     map: str | None = None
+    date: str | None = None
+    phone: str | None = None
+    safe_id: bool = False
     default: str = ""
     case: Case | None = None
 
-    def columns(self) -> tuple[str, ...]:
-        """Return the columns of the source table that the field is made from."""
+    def sources(self) -> tuple[str, ...]:
+        """Return the columns of the source table that the value is made of."""
         return self.template[1::2] if self.column is None else (self.column,)
+
+    def columns(self) -> tuple[str, ...]:
+        """Return all columns of the source table that are read."""
+        return (*self.sources(), *self.when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Target:
     source: str
     key: tuple[str, ...]
     on_absent: OnAbsent
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    where: Conditions = field(default_factory=dict)
     update: tuple[str, ...] | None = None
     fields: Mapping[str, Rule] | None = None
 
@@ -82,223 +80,3 @@ class Rules:
     maps: Mapping[str, Mapping[str, str]]
     on_unmapped: OnUnmapped
     fingerprint: str
-
-
-def parse_rules(data: Mapping[str, Any], tables: Mapping[str, Shape]) -> tuple[Rules, tuple[str, ...]]:
-    """Read the parsed TOML of a rules file.
-
-    Args:
-        data: as `tomllib` gives it.
-        tables: the tables of the standard, to check columns against.
-
-    Returns:
-        The rules, and the faults, each as `key: what is wrong`. With faults the rules are not to be used.
-    """
-    reader = _Reader(tables)
-    rules = reader.rules(data)
-    return rules, tuple(reader.faults)
-
-
-Word = TypeVar("Word", bound=StrEnum)
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Reads what it can and notes what it cannot; `maps` are the names of the value maps that there are."""
-
-    tables: Mapping[str, Shape]
-    maps: tuple[str, ...] = ()
-    faults: list[str] = field(default_factory=list)
-
-    def rules(self, data: Mapping[str, Any]) -> Rules:
-        self.check_keys("", data, ("table", "maps"))
-        maps = dict(self.table("maps", data.get("maps", {})))
-        on_unmapped = self.choice("maps.on_unmapped", maps.pop("on_unmapped", "hold_record"), OnUnmapped)
-        self.maps = tuple(maps)
-        value_maps = {name: self.value_map(f"maps.{name}", entries) for name, entries in maps.items()}
-        targets = tuple(self.target(i, entry) for i, entry in enumerate(self.entries(data.get("table")), 1))
-        self.check_twice("table", [target.name for target in targets])
-        fingerprint = f"{seed_of(repr((targets, sorted(value_maps.items()), on_unmapped))):016x}"
-        return Rules(targets, value_maps, on_unmapped, fingerprint)
-
-    # Tables -------------------------------------------------------------------------------------------------
-
-    def entries(self, given: object) -> Sequence[Mapping[str, Any]]:
-        if isinstance(given, list) and given and all(isinstance(entry, dict) for entry in given):
-            return given
-        self.faults.append("table: a rules file needs at least one [[table]], in double brackets")
-        return []
-
-    def target(self, number: int, entry: Mapping[str, Any]) -> Target:
-        name = entry.get("name")
-        where = f"table.{name}" if isinstance(name, str) else f"table[{number}]"
-        self.check_keys(f"{where}.", entry, TABLE_VERBS)
-        self.check_name(f"{where}.name", name)
-        source = self.source(f"{where}.from", entry.get("from"))
-        fields = self.fields(f"{where}.fields", source, entry["fields"]) if "fields" in entry else None
-        made = self.columns(source) if fields is None else tuple(fields)
-        key = self.names(f"{where}.key", entry.get("key"), made)
-        update = None
-        if "update" in entry:
-            update = self.names(f"{where}.update", entry["update"], made, is_open=fields is None)
-            self.faults += [
-                f"{where}.update: {one!r} is of the key, which never changes" for one in update if one in key
-            ]
-        return Target(
-            name=str(name),
-            source=source,
-            key=key,
-            on_absent=self.choice(f"{where}.on_absent", entry.get("on_absent", "deactivate"), OnAbsent),
-            where=self.conditions(f"{where}.where", source, entry.get("where", {})),
-            update=update,
-            fields=fields,
-        )
-
-    def source(self, where: str, name: object) -> str:
-        if isinstance(name, str) and name in self.tables:
-            return name
-        self.faults.append(f"{where}: {_not_one_of(name, self.tables)}")
-        return _UNKNOWN
-
-    def names(self, where: str, given: object, allowed: Sequence[str], *, is_open: bool = False) -> tuple[str, ...]:
-        names = self.texts(where, given, "field")
-        for name in names:
-            if allowed and name not in allowed and not (is_open and name.startswith(METADATA)):
-                self.faults.append(f"{where}: {_not_one_of(name, allowed)}")
-        self.check_twice(where, names)
-        return names
-
-    def conditions(self, where: str, source: str, given: object) -> dict[str, tuple[str, ...]]:
-        found = {}
-        for name, values in self.table(where, given).items():
-            column = self.column(f"{where}.{name}", source, name)
-            found[name] = self.texts(f"{where}.{name}", values if isinstance(values, list) else [values], "value")
-            words = column.values if column else ()
-            self.faults += [
-                f"{where}.{name}: {_not_one_of(one, words)}" for one in found[name] if words and one not in words
-            ]
-        return found
-
-    # Fields -------------------------------------------------------------------------------------------------
-
-    def fields(self, where: str, source: str, given: object) -> dict[str, Rule]:
-        entries = self.table(where, given)
-        if not entries and isinstance(given, dict):
-            self.faults.append(f"{where}: needs at least one field; without the table, all columns are taken")
-        self.check_twice(where, tuple(entries))
-        return {name: self.rule(f"{where}.{name}", source, name, entry) for name, entry in entries.items()}
-
-    def rule(self, where: str, source: str, name: str, given: object) -> Rule:
-        entry = self.table(where, given, ' such as { from = "sourcedId" }')
-        self.check_name(where, name)
-        self.check_keys(f"{where}.", entry, FIELD_VERBS)
-        if isinstance(given, dict) and sum(verb in entry for verb in ("from", "const", "template")) != 1:
-            self.faults.append(f"{where}: needs exactly one of from, const, template")
-        rule = Rule(
-            column=self.text(f"{where}.from", entry.get("from")),
-            const=self.text(f"{where}.const", entry.get("const")),
-            template=self.template(f"{where}.template", self.text(f"{where}.template", entry.get("template"))),
-            item=self.item(f"{where}.item", entry.get("item")),
-            lookup=self.text(f"{where}.lookup", entry.get("lookup")),
-            take=self.text(f"{where}.take", entry.get("take")),
-            map=self.text(f"{where}.map", entry.get("map")),
-            default=self.text(f"{where}.default", entry.get("default")) or "",
-            case=self.choice(f"{where}.case", entry["case"], Case) if "case" in entry else None,
-        )
-        self.check_rule(where, source, rule)
-        return rule
-
-    def template(self, where: str, given: str | None) -> tuple[str, ...]:
-        parts = tuple(_SLOT.split(given)) if given is not None else ()
-        if parts and (len(parts) == 1 or any(brace in text for text in parts[::2] for brace in "{}")):
-            self.faults.append(f'{where}: must name columns in braces, like "{{familyName}}, {{givenName}}"')
-        return parts
-
-    def item(self, where: str, given: object) -> int | None:
-        if given is None or (type(given) is int and given > 0):
-            return given
-        self.faults.append(f"{where}: {given!r} is not a number from 1")
-        return None
-
-    def check_rule(self, where: str, source: str, rule: Rule) -> None:
-        for name in rule.columns():
-            self.column(where, source, name)
-        if (rule.lookup is None) != (rule.take is None):
-            self.faults.append(f"{where}: lookup and take go together")
-        elif rule.lookup is not None and rule.lookup not in self.tables:
-            self.faults.append(f"{where}.lookup: {_not_one_of(rule.lookup, self.tables)}")
-        elif rule.lookup is not None:
-            self.column(f"{where}.take", rule.lookup, rule.take)
-        if rule.map is not None and rule.map not in self.maps:
-            self.faults.append(f"{where}.map: there is no [maps.{rule.map}]{_hint(rule.map, self.maps)}")
-
-    # Values -------------------------------------------------------------------------------------------------
-
-    def value_map(self, where: str, given: object) -> dict[str, str]:
-        entries = dict(self.table(where, given, ' of "found value" = "target value"'))
-        return {found: self.text(f"{where}.{found}", value) or "" for found, value in entries.items()}
-
-    def choice(self, where: str, value: object, words: type[Word]) -> Word:
-        if isinstance(value, str) and value in list(words):
-            return words(value)
-        self.faults.append(f"{where}: {_not_one_of(value, [str(word) for word in words])}")
-        return next(iter(words))
-
-    def table(self, where: str, given: object, like: str = "") -> Mapping[str, Any]:
-        if isinstance(given, dict):
-            return given
-        self.faults.append(f"{where}: must be a table{like}")
-        return {}
-
-    def text(self, where: str, given: object) -> str | None:
-        if given is None or isinstance(given, str):
-            return given
-        self.faults.append(f"{where}: {given!r} is not a text; write it in quotes")
-        return None
-
-    def texts(self, where: str, given: object, of: str) -> tuple[str, ...]:
-        if isinstance(given, list) and given and all(isinstance(one, str) for one in given):
-            return tuple(given)
-        self.faults.append(f"{where}: must be a list of at least one {of}, in quotes")
-        return ()
-
-    def columns(self, table: str) -> tuple[str, ...]:
-        return () if table == _UNKNOWN else self.tables[table].header
-
-    def column(self, where: str, table: str, name: str | None) -> Column | None:
-        known = self.columns(table)
-        if name in known:
-            return self.tables[table].column(str(name))
-        if known and not str(name).startswith(METADATA):
-            self.faults.append(f"{where}: {table} has no column {name!r}{_hint(name, known)}")
-        return None
-
-    def check_keys(self, where: str, entry: Mapping[str, Any], allowed: Sequence[str]) -> None:
-        for key in entry:
-            if key in PLANNED:
-                self.faults.append(f"{where}{key}: the verb {key} is planned and not part of this version; remove it")
-            elif key not in allowed:
-                self.faults.append(f"{where}{key}: not a key; allowed: {', '.join(allowed)}{_hint(key, allowed)}")
-
-    def check_name(self, where: str, name: object) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self.faults.append(
-                f"{where}: {name!r} is not a name: letters, digits, _ and ., first a letter, not sqlite_"
-            )
-
-    def check_twice(self, where: str, names: Sequence[str]) -> None:
-        """Refuse names that differ in case at most: a database takes them for one."""
-        folded = [name.casefold() for name in names]
-        self.faults += [
-            f"{where}: {name} is there twice" for name in sorted({n for n in folded if folded.count(n) > 1})
-        ]
-
-
-def _not_one_of(found: object, allowed: Iterable[str]) -> str:
-    words = list(allowed)
-    return f"{found!r} is not one of {', '.join(words)}{_hint(found, words)}"
-
-
-def _hint(found: object, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(found), allowed, n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.core.rules import parse_rules
+from ingestd.core.rulesfile import parse_rules
 from schemas import shapes
 
 CASES = sorted((Path(__file__).parents[1] / "broken_rules").glob("*.toml"))

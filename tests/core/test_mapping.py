@@ -10,7 +10,8 @@ from roster_world import SEED, TABLES, codes, frame, where
 
 from ingestd.core.mapping import KEY_JOIN, Mapped, compared, key_text, map_records, split_key
 from ingestd.core.model import Severity
-from ingestd.core.rules import Rules, parse_rules
+from ingestd.core.rules import Rules
+from ingestd.core.rulesfile import parse_rules
 
 HEAD = '[[table]]\nname = "patrons"\nfrom = "users"\nkey = ["id"]\n'
 ID = 'id = { from = "sourcedId" }\n'
@@ -68,11 +69,38 @@ KINDS = '[maps.kinds]\n"09" = "High"\n"10" = "High"\n'
             ["HIGH", "STAFF"],
         ),
         ('{ from = "metadata.house" }', ["09", ""], ["", ""]),
+        (
+            '{ from = "grades", date = "%m/%d/%Y" }',
+            ["2026-08-31", "2026-08-31T07:00:00Z", ""],
+            ["08/31/2026"] * 2 + [""],
+        ),
+        ('{ from = "grades", phone = "US" }', ["(217) 555-0100", "+12175550100", ""], ["+12175550100"] * 2 + [""]),
+        ('{ from = "grades", safe_id = true }', ["TCH_12", "a-b", "ä", ""], ["TCH-x5F12", "a-b", "-xC3-xA4", ""]),
+        ('{ const = "9", when = { grades = ["09", "10"] } }', ["09", "10", "11"], ["9", "9", ""]),
+        ('{ from = "grades", when = { grades = "09" }, default = "no" }', ["09", "10"], ["09", "no"]),
+        ('{ from = "grades", map = "kinds", when = { grades = "09" } }', ["09", "11"], ["High", ""]),
     ],
 )
 def test_verbs(field: str, values: list[str], expected: list[str]) -> None:
-    """A field is taken, then its item, then looked up, mapped, filled in, and set in its case."""
+    """A field is taken where `when` holds, then its item, looked up, mapped, written, filled in, set in its case."""
     assert made(field, users(grades=values), KINDS) == expected
+
+
+@pytest.mark.parametrize("verb", ['date = "%Y"', 'phone = "US"'])
+def test_what_cannot_be_written_is_left_blank_and_told(verb: str) -> None:
+    """The record goes on with the default; the finding counts, and tells no value."""
+    found = mapped(f'x = {{ from = "grades", {verb}, default = "?" }}', users(grades=["9", "12345678901234567890", ""]))
+    assert list(found.frame["x"]) == ["?", "?", "?"]
+    assert [(one.code, one.severity, one.count) for one in found.batches] == [("unwritable-value", Severity.WARNING, 2)]
+    assert "1234" not in found.batches[0].message
+
+
+def test_what_a_map_lacks_is_no_matter_where_the_field_is_not_wanted() -> None:
+    """`when` comes first: no record is held back for a value that is not asked for."""
+    found = mapped(
+        'x = { from = "grades", map = "kinds", when = { grades = "09" } }', users(grades=["09", "99"]), maps=KINDS
+    )
+    assert (where(found.held), found.unmapped) == ([], {})
 
 
 def test_a_looked_up_value_may_be_mapped() -> None:

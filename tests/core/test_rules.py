@@ -8,7 +8,8 @@ import pytest
 
 from ingestd.config import load
 from ingestd.core.model import OnAbsent
-from ingestd.core.rules import Case, OnUnmapped, Rule, Rules, parse_rules
+from ingestd.core.rules import Case, OnUnmapped, Rule, Rules
+from ingestd.core.rulesfile import parse_rules
 from schemas import shapes
 
 TABLES = shapes()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,15 @@ from roster_world import SEED, TABLES, World, frame, org, user
 from ingestd.core.diff import diff
 from ingestd.core.guard import Limits, OrgLoss, guard
 from ingestd.core.hashing import hash_ids
-from ingestd.core.mapping import Lookups, map_records
+from ingestd.core.mapping import map_records
 from ingestd.core.model import Actions, Changes, Hashes, Kind, OnAbsent, Outcome, Plan
 from ingestd.core.plan import make_plan, plan_target
-from ingestd.core.rules import Rules, parse_rules
+from ingestd.core.rules import Rules
+from ingestd.core.rulesfile import parse_rules
 from ingestd.sinks.memory import MemorySink
+
+if TYPE_CHECKING:
+    from ingestd.core.verbs import Lookups
 
 NONE: Hashes = np.zeros(0, np.uint64)
 Records = list[dict[str, str]]

@@ -20,6 +20,14 @@ ENTRIES = {
         remedy="Operator: choose a key that is unique, or have the source system make it so.",
         source="ingestd",
     ),
+    "unwritable-value": Entry(
+        severity=Severity.WARNING,
+        title="A value that could not be written",
+        message="{name} of {target} was left blank: what {file} has there is no {form}",
+        cause="The rules write the field in a form of its own, and the value is none that could be written so.",
+        remedy="Vendor: correct the value. Operator: take the form out of the rules if others are wanted as well.",
+        source="ingestd",
+    ),
     "rules-need-column": Entry(
         severity=Severity.WARNING,
         title="The rules read what is not there",
