@@ -109,6 +109,8 @@ class Targets:
 
 def _is_local(target: Target) -> bool:
     """Return whether a record's key is its own sourcedId, safe or as it is, so that no other record gives the same."""
+    if target.each:
+        return False
     if target.fields is None:
         return target.key == ("sourcedId",)
     rules = [target.fields[name] for name in target.key]

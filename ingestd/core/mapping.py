@@ -8,12 +8,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestd.core import findings
+from ingestd.core import findings, verbs
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.hashing import first_of_each, hash_ids, hash_rows
 from ingestd.core.model import Batch, Hashes, Mask, Severity
 from ingestd.core.rules import METADATA, OnUnmapped, Rules, Target
-from ingestd.core.verbs import Lookups, count_blanks, finish, fulfils, item, look_up, map_values, source, write
+from ingestd.core.verbs import Lookups
 
 KEY_JOIN = "\x1f"
 """Between the fields of a key of several. The gate lets it into no value."""
@@ -75,6 +75,7 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
             *lacking,
             *_tell(target, rules, unmapped, int(blank.sum()), int(twice.sum())),
             *_tell_unwritable(target, unwritable),
+            *_tell_crowded(target, frame),
         ),
     )
 
@@ -94,7 +95,10 @@ def split_key(texts: pa.Array, fields: int) -> list[pa.Array]:
 
 def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
     """Find the columns of the standard that the rules read and this version of it does not have."""
-    read = dict.fromkeys([*target.where, *(name for rule in (target.fields or {}).values() for name in rule.columns())])
+    each = [target.each] if target.each else []
+    read = dict.fromkeys(
+        [*target.where, *each, *(name for rule in (target.fields or {}).values() for name in rule.columns())]
+    )
     names = [name for name in read if name not in frame.columns and not name.startswith(METADATA)]
     file = f"{target.source}.csv"
     return tuple(
@@ -104,9 +108,8 @@ def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
 
 
 def _choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:
-    if not target.where:
-        return frame
-    return frame[fulfils(frame, target.where)]
+    chosen = frame[verbs.fulfils(frame, target.where)] if target.where else frame
+    return verbs.per_item(chosen, target.each) if target.each else chosen
 
 
 def _fields(
@@ -119,14 +122,14 @@ def _fields(
     misses: dict[str, Mask] = {}
     unwritable: dict[str, int] = {}
     for name, rule in target.fields.items():
-        values = look_up(rule, item(rule, source(rule, frame)), lookups)
+        values = verbs.look_up(rule, verbs.item(rule, verbs.source(rule, frame)), lookups)
         if rule.map:
-            values, missed = map_values(values, rules.maps[rule.map])
+            values, missed = verbs.map_values(values, rules.maps[rule.map])
             misses[rule.map] = misses.get(rule.map, False) | missed
-        written = write(rule, values)
-        if lost := count_blanks(written) - count_blanks(values):
+        written = verbs.write(rule, values)
+        if written is not values and (lost := verbs.count_blanks(written) - verbs.count_blanks(values)):
             unwritable[name] = lost
-        made[name] = to_series(finish(rule, written))
+        made[name] = to_series(verbs.finish(rule, written))
     return pd.DataFrame(made, copy=False), misses, unwritable
 
 
@@ -157,3 +160,14 @@ def _tell_unwritable(target: Target, unwritable: Mapping[str, int]) -> Iterator[
         rule = (target.fields or {})[name]
         file, form = f"{target.source}.csv", "date" if rule.date else "telephone number"
         yield findings.batch("unwritable-value", file=file, stands_for=count, target=target.name, name=name, form=form)
+
+
+def _tell_crowded(target: Target, frame: pd.DataFrame) -> Iterator[Batch]:
+    """Tell which lists have more items than their field has columns."""
+    for name, most in target.spread.items():
+        crowded = verbs.count_longer(verbs.source((target.fields or {})[name], frame), most)
+        if crowded:
+            file = f"{target.source}.csv"
+            yield findings.batch(
+                "too-many-items", file=file, stands_for=crowded, target=target.name, name=name, most=most
+            )

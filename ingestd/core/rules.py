@@ -57,13 +57,19 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target table. Without `fields` it takes its source's columns as they are."""
+    """One target table. Without `fields` it takes its source's columns as they are.
+
+    `each` is a list column of the source: its records are taken once per item. `spread` has fields that are lists, each
+    with the number of columns that it has: of `room = 3` there are fields `room`, `room_2` and `room_3`.
+    """
 
     name: str
     source: str
     key: tuple[str, ...]
     on_absent: OnAbsent
     where: Conditions = field(default_factory=dict)
+    each: str | None = None
+    spread: Mapping[str, int] = field(default_factory=dict)
     update: tuple[str, ...] | None = None
     fields: Mapping[str, Rule] | None = None
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -17,9 +17,11 @@ from schemas import Column, Shape
 FIELD_VERBS = (
     "from", "const", "template", "when", "item", "lookup", "take", "map", "date", "phone", "safe_id", "default", "case",
 )  # fmt: skip
-TABLE_VERBS = ("name", "from", "where", "key", "on_absent", "update", "fields")
-PLANNED = ("each", "collect", "spread", "merge_by")
+TABLE_VERBS = ("name", "from", "where", "each", "key", "on_absent", "update", "spread", "fields")
+PLANNED = ("collect", "merge_by")
 """Verbs of the design that this version does not carry out; a rules file that uses one is refused."""
+MOST_SPREAD = 999
+"""Into how many columns a list may be spread: Apple School Manager's location_id has so many (systems.md 2.1)."""
 _UNKNOWN = ""
 """Stands for a source that is not a table: nothing is said of its columns, for that would only follow from it."""
 _NAME = re.compile(r"(?!sqlite_)[a-z][a-z0-9_.]*", re.IGNORECASE)
@@ -80,6 +82,10 @@ class _Reader:
         self.check_name(f"{where}.name", name)
         source = self.source(f"{where}.from", entry.get("from"))
         fields = self.fields(f"{where}.fields", source, entry["fields"]) if "fields" in entry else None
+        spread = self.spread(f"{where}.spread", fields or {}, entry.get("spread", {}))
+        if fields:
+            fields = _spread_out(fields, spread)
+            self.check_twice(f"{where}.spread", tuple(fields))
         made = self.columns(source) if fields is None else tuple(fields)
         key = self.names(f"{where}.key", entry.get("key"), made)
         update = None
@@ -88,15 +94,39 @@ class _Reader:
             self.faults += [
                 f"{where}.update: {one!r} is of the key, which never changes" for one in update if one in key
             ]
+            update = tuple(column for name in update for column in _columns_of(name, spread.get(name, 1)))
         return Target(
             name=str(name),
             source=source,
             key=key,
             on_absent=self.choice(f"{where}.on_absent", entry.get("on_absent", "deactivate"), OnAbsent),
             where=self.conditions(f"{where}.where", source, entry.get("where", {})),
+            each=self.each(f"{where}.each", source, entry.get("each")),
+            spread=spread,
             update=update,
             fields=fields,
         )
+
+    def each(self, where: str, source: str, given: object) -> str | None:
+        name = self.text(where, given)
+        column = self.column(where, source, name) if name is not None else None
+        if column and not column.many:
+            lists = [one for one in self.columns(source) if self.tables[source].column(one).many]
+            self.faults.append(f"{where}: {name} is no list; lists of {source} are: {', '.join(lists) or 'none'}")
+        return name
+
+    def spread(self, where: str, fields: Mapping[str, Rule], given: object) -> dict[str, int]:
+        found = {}
+        for name, most in self.table(where, given, " such as { location_id = 5 }").items():
+            if name not in fields:
+                self.faults.append(f"{where}: {_not_one_of(name, fields)}")
+            elif fields[name].item is not None:
+                self.faults.append(f"{where}.{name}: the field takes one item of its list; take out either")
+            elif type(most) is not int or not 2 <= most <= MOST_SPREAD:
+                self.faults.append(f"{where}.{name}: {most!r} is not a number from 2 to {MOST_SPREAD}")
+            else:
+                found[name] = most
+        return found
 
     def source(self, where: str, name: object) -> str:
         if isinstance(name, str) and name in self.tables:
@@ -258,6 +288,19 @@ class _Reader:
         self.faults += [
             f"{where}: {name} is there twice" for name in sorted({n for n in folded if folded.count(n) > 1})
         ]
+
+
+def _columns_of(name: str, most: int) -> tuple[str, ...]:
+    return (name, *(f"{name}_{number}" for number in range(2, most + 1)))
+
+
+def _spread_out(fields: Mapping[str, Rule], spread: Mapping[str, int]) -> dict[str, Rule]:
+    """Return the fields with as many for each list as it has columns, each of which takes one item."""
+    return {
+        column: replace(rule, item=number) if name in spread else rule
+        for name, rule in fields.items()
+        for number, column in enumerate(_columns_of(name, spread.get(name, 1)), 1)
+    }
 
 
 def _not_one_of(found: object, allowed: Iterable[str]) -> str:

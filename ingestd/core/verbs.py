@@ -1,4 +1,4 @@
-"""The verbs of a field, over whole columns: each takes an array of texts and returns one of the same length."""
+"""The verbs of rules, over whole columns. Those of a field take an array of texts and return one of the same length."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestd.core.columns import arrow, blanks, by_distinct
+from ingestd.core.columns import arrow, blanks, by_distinct, to_series
 from ingestd.core.model import Mask
 from ingestd.core.phones import e164
 from ingestd.core.rules import Case, Conditions, Rule
@@ -27,6 +27,19 @@ def fulfils(frame: pd.DataFrame, conditions: Conditions) -> Mask:
         words = pa.array(values, pa.large_string())
         chosen &= pc.is_in(_column(frame, column), words).to_numpy(zero_copy_only=False)
     return chosen
+
+
+def per_item(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the records once per item of a list, with the item in its place; one that a list repeats counts once."""
+    parts = pc.split_pattern(_column(frame, column), ",")
+    found = pd.DataFrame({"row": pc.list_parent_indices(parts).to_numpy(), "item": to_series(pc.list_flatten(parts))})
+    found = found[found["item"] != ""].drop_duplicates()
+    return frame.iloc[found["row"]].assign(**{column: found["item"].array})
+
+
+def count_longer(values: pa.Array, most: int) -> int:
+    """Return how many lists have more items than that."""
+    return int(pc.sum(pc.greater_equal(pc.count_substring(values, ","), most)).as_py() or 0)
 
 
 def source(rule: Rule, frame: pd.DataFrame) -> pa.Array:

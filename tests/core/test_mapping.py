@@ -131,6 +131,47 @@ def test_no_records_give_no_target_records(fields: str) -> None:
 # Tables -----------------------------------------------------------------------------------------------------------
 
 
+PLACES = 'user = { from = "sourcedId" }\nplace = { from = "orgSourcedIds" }'
+
+
+def test_each_takes_a_record_once_per_item() -> None:
+    """The list's column has the item; an empty list gives no record, an item that is there twice gives one."""
+    head = '[[table]]\nname = "places"\nfrom = "users"\neach = "orgSourcedIds"\nkey = ["user", "place"]\n'
+    records = users(orgSourcedIds=["O1,O2", "", "O2,O2,"], role=["student"] * 3)
+    rules = rules_of(f"{head}[table.fields]\n{PLACES}")
+    found = map_records(rules.targets[0], records, ORGS, rules, SEED)
+    assert list(zip(found.frame["user"], found.frame["place"], strict=True)) == [
+        ("U1", "O1"),
+        ("U1", "O2"),
+        ("U3", "O2"),
+    ]
+    assert not found.held.any()
+    assert len(set(found.keys)) == 3
+
+
+def test_spread_puts_a_list_into_numbered_columns() -> None:
+    """Each verb of the field acts on each item; lists with more items than columns are told."""
+    head = HEAD + "spread = { place = 3 }\n"
+    records = users(orgSourcedIds=["O1", "O1,O2", "", "O1,O2,O1,O2"])
+    found = mapped(
+        'place = { from = "orgSourcedIds", lookup = "orgs", take = "identifier", default = "-" }', records, head
+    )
+    assert list(found.frame.columns) == ["id", "place", "place_2", "place_3"]
+    assert found.frame.iloc[:, 1:].to_numpy().tolist() == [
+        ["0001", "-", "-"], ["0001", "-", "-"], ["-", "-", "-"], ["0001", "-", "0001"],
+    ]  # fmt: skip
+    assert [(one.code, one.count) for one in found.batches] == [("too-many-items", 1)]
+
+
+def test_what_is_updated_may_be_spread() -> None:
+    """An update list names the field, and means all its columns."""
+    head = HEAD + 'update = ["place"]\nspread = { place = 2 }\n'
+    before, after = (
+        mapped('place = { from = "orgSourcedIds" }', users(orgSourcedIds=[one]), head) for one in ("O1", "O1,O2")
+    )
+    assert before.contents[0] != after.contents[0]
+
+
 def test_where_chooses_records() -> None:
     """A record must have one of the values in each of the columns."""
     head = f'{HEAD}where = {{ role = ["student", "aide"], enabledUser = "true" }}\n'

@@ -20,6 +20,14 @@ ENTRIES = {
         remedy="Operator: choose a key that is unique, or have the source system make it so.",
         source="ingestd",
     ),
+    "too-many-items": Entry(
+        severity=Severity.WARNING,
+        title="A list with more than has room",
+        message="a list has more items than the {most} columns of {name} in {target}; the rest was left out",
+        cause="The rules spread a list over numbered columns, and a record has more items than there are columns.",
+        remedy="Operator: give it more columns in [table.spread], as far as the application takes them.",
+        source="ingestd",
+    ),
     "unwritable-value": Entry(
         severity=Severity.WARNING,
         title="A value that could not be written",

@@ -1,0 +1,74 @@
+"""Rules whose target records are not one of each roster record: what a change of the roster makes of them."""
+
+from pathlib import Path
+
+from builders import added, changed, codes_of, documents_of, live_of, once, place, roster, rows_of, user, zip_of
+
+FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'
+PLACES = """
+[[table]]
+name = "places"
+from = "users"
+each = "orgSourcedIds"
+key = ["user", "place"]
+on_absent = "delete"
+[table.fields]
+user = { from = "sourcedId" }
+place = { from = "orgSourcedIds" }
+"""
+LOWER = """
+[[table]]
+name = "people"
+from = "users"
+key = ["id"]
+[table.fields]
+id = { from = "sourcedId", case = "lower" }
+"""
+SPREAD = """
+[[table]]
+name = "people"
+from = "users"
+key = ["id"]
+update = ["place"]
+spread = { place = 2 }
+[table.fields]
+id = { from = "sourcedId" }
+place = { from = "orgSourcedIds" }
+"""
+DAY_1 = changed(roster(3), "users", "U1", orgSourcedIds="S1,D1")
+MOVED = changed(DAY_1, "users", "U1", orgSourcedIds="D1")
+
+
+def test_a_record_per_item_goes_with_its_item(tmp_path: Path) -> None:
+    """A user who leaves one of two schools keeps the other: one target record is removed, none is touched."""
+    where = place(tmp_path, rules=PLACES, more=FREE)
+    once(where, zip_of(DAY_1))
+    assert documents_of(where)[-1]["actions"]["places"] == {"create": 4, "update": 0, "remove": 0}
+    once(where, zip_of(MOVED))
+    assert documents_of(where)[-1]["actions"]["places"] == {"create": 0, "update": 0, "remove": 1}
+    rows = rows_of(where.target(), "select user, place from places order by user")
+    assert [tuple(row) for row in rows] == [("U1", "D1"), ("U2", "S1"), ("U3", "S1")]
+
+
+def test_a_list_over_numbered_columns_is_updated_as_a_whole(tmp_path: Path) -> None:
+    """What is left moves up, and the last column becomes blank."""
+    where = place(tmp_path, rules=SPREAD, more=FREE)
+    once(where, zip_of(DAY_1))
+    assert live_of(where, "people", "place_2", key="id")["U1"] == "D1"
+    once(where, zip_of(MOVED))
+    assert live_of(where, "people", "place", key="id")["U1"] == "D1"
+    assert live_of(where, "people", "place_2", key="id")["U1"] == ""
+
+
+def test_a_key_in_one_case_is_compared_with_all_others(tmp_path: Path) -> None:
+    """A new id that differs from an older one in case alone would take its record: both are held back and told."""
+    where = place(tmp_path, rules=LOWER, more=FREE)
+    once(where, zip_of(DAY_1))
+    once(where, zip_of(added(DAY_1, "users", user(9, sourcedId="u1"))))
+    document = documents_of(where)[-1]
+    assert "duplicate-target-key" in codes_of(document)
+    assert document["actions"].get("people", {"create": 0, "update": 0, "remove": 0}) == {
+        "create": 0,
+        "update": 0,
+        "remove": 0,
+    }
