@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from ingestd.core.collect import collect
+from ingestd.core.columns import arrow, to_series
 from ingestd.core.mapping import Mapped, map_records
 from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import plan_target
@@ -87,6 +89,10 @@ class Targets:
     # Mapping -------------------------------------------------------------------------------------------------
 
     def _map(self, target: Target, frame: pd.DataFrame) -> Mapped:
+        if target.collect:
+            ids = arrow(frame["sourcedId"])
+            lists = {name: collect(ids, self._after(one.table), one) for name, one in target.collect.items()}
+            frame = frame.assign(**{name: to_series(values).array for name, values in lists.items()})
         return map_records(target, frame, self._lookups(target), self.rules, self.store.seed)
 
     def _lookups(self, target: Target) -> Lookups:

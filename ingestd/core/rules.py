@@ -56,11 +56,26 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Collect:
+    """A list that a record gets from those that refer to it: the `take` of each record of `table` with its id in `by`.
+
+    `order` are columns of that table, those with a minus descending; of equals the lesser value comes first.
+    """
+
+    table: str
+    by: str
+    take: str
+    where: Conditions = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One target table. Without `fields` it takes its source's columns as they are.
 
-    `each` is a list column of the source: its records are taken once per item. `spread` has fields that are lists, each
-    with the number of columns that it has: of `room = 3` there are fields `room`, `room_2` and `room_3`.
+    `collect` has further columns of the source, lists all. `each` is a list column of the source: its records are taken
+    once per item. `spread` has fields that are lists, each with the number of columns that it has: of `room = 3` there
+    are fields `room`, `room_2` and `room_3`.
     """
 
     name: str
@@ -68,14 +83,16 @@ class Target:
     key: tuple[str, ...]
     on_absent: OnAbsent
     where: Conditions = field(default_factory=dict)
+    collect: Mapping[str, Collect] = field(default_factory=dict)
     each: str | None = None
     spread: Mapping[str, int] = field(default_factory=dict)
     update: tuple[str, ...] | None = None
     fields: Mapping[str, Rule] | None = None
 
     def lookups(self) -> set[str]:
-        """Return the tables that the fields look into."""
-        return {rule.lookup for rule in (self.fields or {}).values() if rule.lookup}
+        """Return the tables that are looked into beside the source."""
+        collected = {one.table for one in self.collect.values()}
+        return collected | {rule.lookup for rule in (self.fields or {}).values() if rule.lookup}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,29 @@
 """Reads a rules file: closed verbs, no code, checked on load, all faults at once (DESIGN section 9)."""
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from phonenumbers import SUPPORTED_REGIONS
 
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
-from ingestd.core.rules import METADATA, Case, Conditions, OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import METADATA, Case, Collect, Conditions, OnUnmapped, Rule, Rules, Target
+from ingestd.core.toml import TomlReader, hint, not_one_of
 from schemas import Column, Shape
 
 FIELD_VERBS = (
     "from", "const", "template", "when", "item", "lookup", "take", "map", "date", "phone", "safe_id", "default", "case",
 )  # fmt: skip
-TABLE_VERBS = ("name", "from", "where", "each", "key", "on_absent", "update", "spread", "fields")
-PLANNED = ("collect", "merge_by")
+TABLE_VERBS = ("name", "from", "where", "collect", "each", "key", "on_absent", "update", "spread", "fields")
+COLLECT_VERBS = ("from", "by", "take", "where", "order")
+PLANNED = ("merge_by",)
 """Verbs of the design that this version does not carry out; a rules file that uses one is refused."""
 MOST_SPREAD = 999
 """Into how many columns a list may be spread: Apple School Manager's location_id has so many (systems.md 2.1)."""
 _UNKNOWN = ""
 """Stands for a source that is not a table: nothing is said of its columns, for that would only follow from it."""
-_NAME = re.compile(r"(?!sqlite_)[a-z][a-z0-9_.]*", re.IGNORECASE)
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _DATE = re.compile(r"([^%]|%[Ymdyj%])*%[Ymdyj]([^%]|%[Ymdyj%])*")
 """How dates may be written: what does not depend on the machine's language."""
@@ -40,21 +39,22 @@ def parse_rules(data: Mapping[str, Any], tables: Mapping[str, Shape]) -> tuple[R
     Returns:
         The rules, and the faults, each as `key: what is wrong`. With faults the rules are not to be used.
     """
-    reader = _Reader(tables)
+    reader = _Reader(tables=tables)
     rules = reader.rules(data)
     return rules, tuple(reader.faults)
 
 
-Word = TypeVar("Word", bound=StrEnum)
-
-
 @dataclass(slots=True)
-class _Reader:
-    """Reads what it can and notes what it cannot; `maps` are the names of the value maps that there are."""
+class _Reader(TomlReader):
+    """Reads what it can and notes what it cannot.
 
-    tables: Mapping[str, Shape]
+    `maps` are the names of the value maps that there are, `collected` the columns that the table at hand gets beside
+    its source's.
+    """
+
+    tables: Mapping[str, Shape] = field(default_factory=dict)
     maps: tuple[str, ...] = ()
-    faults: list[str] = field(default_factory=list)
+    collected: tuple[str, ...] = ()
 
     def rules(self, data: Mapping[str, Any]) -> Rules:
         self.check_keys("", data, ("table", "maps"))
@@ -81,6 +81,8 @@ class _Reader:
         self.check_keys(f"{where}.", entry, TABLE_VERBS)
         self.check_name(f"{where}.name", name)
         source = self.source(f"{where}.from", entry.get("from"))
+        collect = self.collect(f"{where}.collect", source, entry.get("collect", {}))
+        self.collected = tuple(collect)
         fields = self.fields(f"{where}.fields", source, entry["fields"]) if "fields" in entry else None
         spread = self.spread(f"{where}.spread", fields or {}, entry.get("spread", {}))
         if fields:
@@ -101,11 +103,58 @@ class _Reader:
             key=key,
             on_absent=self.choice(f"{where}.on_absent", entry.get("on_absent", "deactivate"), OnAbsent),
             where=self.conditions(f"{where}.where", source, entry.get("where", {})),
+            collect=collect,
             each=self.each(f"{where}.each", source, entry.get("each")),
             spread=spread,
             update=update,
             fields=fields,
         )
+
+    def collect(self, where: str, source: str, given: object) -> dict[str, Collect]:
+        found = {}
+        for name, about in self.table(where, given).items():
+            at = f"{where}.{name}"
+            entry = self.table(
+                at, about, ' such as { from = "enrollments", by = "classSourcedId", take = "userSourcedId" }'
+            )
+            self.check_keys(f"{at}.", entry, COLLECT_VERBS)
+            self.check_name(at, name)
+            if name in self.columns(source):
+                self.faults.append(f"{at}: {source} has a column {name} already; choose another name")
+            table = self.source(f"{at}.from", entry.get("from"))
+            found[name] = Collect(
+                table=table,
+                by=self.reference(f"{at}.by", table, source, entry.get("by")),
+                take=self.needed(f"{at}.take", table, entry.get("take")),
+                where=self.conditions(f"{at}.where", table, entry.get("where", {})),
+                order=self.order(f"{at}.order", table, entry.get("order")),
+            )
+        return found
+
+    def needed(self, where: str, table: str, given: object) -> str:
+        name = self.text(where, given)
+        if name is None and given is None:
+            self.faults.append(f"{where}: is missing; it names a column of {table or 'the table'}")
+        elif name is not None:
+            self.column(where, table, name)
+        return name or ""
+
+    def reference(self, where: str, table: str, source: str, given: object) -> str:
+        """Read the column of a table that holds ids of another."""
+        name = self.needed(where, table, given)
+        if name and table and source and self.tables[table].has(name):
+            column = self.tables[table].column(name)
+            if column.references != source:
+                fitting = [one.name for one in self.tables[table].columns if one.references == source]
+                refer = f"those that do: {', '.join(fitting)}" if fitting else f"no column of {table} does"
+                self.faults.append(f"{where}: {name} does not refer to {source}; {refer}")
+        return name
+
+    def order(self, where: str, table: str, given: object) -> tuple[str, ...]:
+        names = self.texts(where, given, "column") if given is not None else ()
+        for name in names:
+            self.column(where, table, name.removeprefix("-"))
+        return names
 
     def each(self, where: str, source: str, given: object) -> str | None:
         name = self.text(where, given)
@@ -119,7 +168,7 @@ class _Reader:
         found = {}
         for name, most in self.table(where, given, " such as { location_id = 5 }").items():
             if name not in fields:
-                self.faults.append(f"{where}: {_not_one_of(name, fields)}")
+                self.faults.append(f"{where}: {not_one_of(name, fields)}")
             elif fields[name].item is not None:
                 self.faults.append(f"{where}.{name}: the field takes one item of its list; take out either")
             elif type(most) is not int or not 2 <= most <= MOST_SPREAD:
@@ -131,14 +180,14 @@ class _Reader:
     def source(self, where: str, name: object) -> str:
         if isinstance(name, str) and name in self.tables:
             return name
-        self.faults.append(f"{where}: {_not_one_of(name, self.tables)}")
+        self.faults.append(f"{where}: {not_one_of(name, self.tables)}")
         return _UNKNOWN
 
     def names(self, where: str, given: object, allowed: Sequence[str], *, is_open: bool = False) -> tuple[str, ...]:
         names = self.texts(where, given, "field")
         for name in names:
             if allowed and name not in allowed and not (is_open and name.startswith(METADATA)):
-                self.faults.append(f"{where}: {_not_one_of(name, allowed)}")
+                self.faults.append(f"{where}: {not_one_of(name, allowed)}")
         self.check_twice(where, names)
         return names
 
@@ -149,7 +198,7 @@ class _Reader:
             found[name] = self.texts(f"{where}.{name}", values if isinstance(values, list) else [values], "value")
             words = column.values if column else ()
             self.faults += [
-                f"{where}.{name}: {_not_one_of(one, words)}" for one in found[name] if words and one not in words
+                f"{where}.{name}: {not_one_of(one, words)}" for one in found[name] if words and one not in words
             ]
         return found
 
@@ -210,23 +259,17 @@ class _Reader:
         self.faults.append(f'{where}: {given!r} is not a country of two capital letters, like "US"')
         return None
 
-    def flag(self, where: str, given: object) -> bool:
-        if isinstance(given, bool):
-            return given
-        self.faults.append(f"{where}: {given!r} is neither true nor false")
-        return False
-
     def check_rule(self, where: str, source: str, rule: Rule) -> None:
         for name in rule.sources():
             self.column(where, source, name)
         if (rule.lookup is None) != (rule.take is None):
             self.faults.append(f"{where}: lookup and take go together")
         elif rule.lookup is not None and rule.lookup not in self.tables:
-            self.faults.append(f"{where}.lookup: {_not_one_of(rule.lookup, self.tables)}")
+            self.faults.append(f"{where}.lookup: {not_one_of(rule.lookup, self.tables)}")
         elif rule.lookup is not None:
             self.column(f"{where}.take", rule.lookup, rule.take)
         if rule.map is not None and rule.map not in self.maps:
-            self.faults.append(f"{where}.map: there is no [maps.{rule.map}]{_hint(rule.map, self.maps)}")
+            self.faults.append(f"{where}.map: there is no [maps.{rule.map}]{hint(rule.map, self.maps)}")
 
     # Values -------------------------------------------------------------------------------------------------
 
@@ -234,60 +277,26 @@ class _Reader:
         entries = dict(self.table(where, given, ' of "found value" = "target value"'))
         return {found: self.text(f"{where}.{found}", value) or "" for found, value in entries.items()}
 
-    def choice(self, where: str, value: object, words: type[Word]) -> Word:
-        if isinstance(value, str) and value in list(words):
-            return words(value)
-        self.faults.append(f"{where}: {_not_one_of(value, [str(word) for word in words])}")
-        return next(iter(words))
-
-    def table(self, where: str, given: object, like: str = "") -> Mapping[str, Any]:
-        if isinstance(given, dict):
-            return given
-        self.faults.append(f"{where}: must be a table{like}")
-        return {}
-
-    def text(self, where: str, given: object) -> str | None:
-        if given is None or isinstance(given, str):
-            return given
-        self.faults.append(f"{where}: {given!r} is not a text; write it in quotes")
-        return None
-
-    def texts(self, where: str, given: object, of: str) -> tuple[str, ...]:
-        if isinstance(given, list) and given and all(isinstance(one, str) for one in given):
-            return tuple(given)
-        self.faults.append(f"{where}: must be a list of at least one {of}, in quotes")
-        return ()
+    def check_keys(self, where: str, entry: Mapping[str, Any], allowed: Sequence[str]) -> None:
+        """Refuse keys that are not among those allowed, and the verbs that are to come."""
+        planned = [key for key in entry if key in PLANNED]
+        self.faults += [
+            f"{where}{key}: the verb {key} is planned and not part of this version; remove it" for key in planned
+        ]
+        TomlReader.check_keys(self, where, {key: entry[key] for key in entry if key not in planned}, allowed)
 
     def columns(self, table: str) -> tuple[str, ...]:
         return () if table == _UNKNOWN else self.tables[table].header
 
     def column(self, where: str, table: str, name: str | None) -> Column | None:
         known = self.columns(table)
+        if name in self.collected:
+            return None
         if name in known:
             return self.tables[table].column(str(name))
         if known and not str(name).startswith(METADATA):
-            self.faults.append(f"{where}: {table} has no column {name!r}{_hint(name, known)}")
+            self.faults.append(f"{where}: {table} has no column {name!r}{hint(name, known)}")
         return None
-
-    def check_keys(self, where: str, entry: Mapping[str, Any], allowed: Sequence[str]) -> None:
-        for key in entry:
-            if key in PLANNED:
-                self.faults.append(f"{where}{key}: the verb {key} is planned and not part of this version; remove it")
-            elif key not in allowed:
-                self.faults.append(f"{where}{key}: not a key; allowed: {', '.join(allowed)}{_hint(key, allowed)}")
-
-    def check_name(self, where: str, name: object) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self.faults.append(
-                f"{where}: {name!r} is not a name: letters, digits, _ and ., first a letter, not sqlite_"
-            )
-
-    def check_twice(self, where: str, names: Sequence[str]) -> None:
-        """Refuse names that differ in case at most: a database takes them for one."""
-        folded = [name.casefold() for name in names]
-        self.faults += [
-            f"{where}: {name} is there twice" for name in sorted({n for n in folded if folded.count(n) > 1})
-        ]
 
 
 def _columns_of(name: str, most: int) -> tuple[str, ...]:
@@ -301,13 +310,3 @@ def _spread_out(fields: Mapping[str, Rule], spread: Mapping[str, int]) -> dict[s
         for name, rule in fields.items()
         for number, column in enumerate(_columns_of(name, spread.get(name, 1)), 1)
     }
-
-
-def _not_one_of(found: object, allowed: Iterable[str]) -> str:
-    words = list(allowed)
-    return f"{found!r} is not one of {', '.join(words)}{_hint(found, words)}"
-
-
-def _hint(found: object, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(found), allowed, n=1)
-    return f"; did you mean {near[0]}?" if near else ""

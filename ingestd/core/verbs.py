@@ -25,13 +25,13 @@ def fulfils(frame: pd.DataFrame, conditions: Conditions) -> Mask:
     chosen = np.ones(len(frame), bool)
     for column, values in conditions.items():
         words = pa.array(values, pa.large_string())
-        chosen &= pc.is_in(_column(frame, column), words).to_numpy(zero_copy_only=False)
+        chosen &= pc.is_in(column_of(frame, column), words).to_numpy(zero_copy_only=False)
     return chosen
 
 
 def per_item(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the records once per item of a list, with the item in its place; one that a list repeats counts once."""
-    parts = pc.split_pattern(_column(frame, column), ",")
+    parts = pc.split_pattern(column_of(frame, column), ",")
     found = pd.DataFrame({"row": pc.list_parent_indices(parts).to_numpy(), "item": to_series(pc.list_flatten(parts))})
     found = found[found["item"] != ""].drop_duplicates()
     return frame.iloc[found["row"]].assign(**{column: found["item"].array})
@@ -100,12 +100,12 @@ def _begin(rule: Rule, frame: pd.DataFrame) -> pa.Array:
     if rule.const is not None:
         return pa.repeat(_text(rule.const), len(frame))
     if rule.column is not None:
-        return _column(frame, rule.column)
-    parts = [_column(frame, part) if i % 2 else _text(part) for i, part in enumerate(rule.template)]
+        return column_of(frame, rule.column)
+    parts = [column_of(frame, part) if i % 2 else _text(part) for i, part in enumerate(rule.template)]
     return pc.binary_join_element_wise(*parts, _text(""))
 
 
-def _column(frame: pd.DataFrame, name: str) -> pa.Array:
+def column_of(frame: pd.DataFrame, name: str) -> pa.Array:
     """Return a column; a metadata column that this feed does not send is blank."""
     return arrow(frame[name]) if name in frame.columns else blanks(len(frame))
 

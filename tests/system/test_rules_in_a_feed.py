@@ -2,7 +2,20 @@
 
 from pathlib import Path
 
-from builders import added, changed, codes_of, documents_of, live_of, once, place, roster, rows_of, user, zip_of
+from builders import (
+    added,
+    changed,
+    codes_of,
+    documents_of,
+    enrollment,
+    live_of,
+    once,
+    place,
+    roster,
+    rows_of,
+    user,
+    zip_of,
+)
 
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'
 PLACES = """
@@ -35,6 +48,22 @@ spread = { place = 2 }
 id = { from = "sourcedId" }
 place = { from = "orgSourcedIds" }
 """
+SECTIONS = """
+[[table]]
+name = "sections"
+from = "classes"
+key = ["id"]
+spread = { teacher = 2 }
+[table.collect.teachers]
+from = "enrollments"
+by = "classSourcedId"
+take = "userSourcedId"
+where = { role = ["teacher"] }
+order = ["-primary"]
+[table.fields]
+id = { from = "sourcedId", safe_id = true }
+teacher = { from = "teachers", safe_id = true }
+"""
 DAY_1 = changed(roster(3), "users", "U1", orgSourcedIds="S1,D1")
 MOVED = changed(DAY_1, "users", "U1", orgSourcedIds="D1")
 
@@ -58,6 +87,24 @@ def test_a_list_over_numbered_columns_is_updated_as_a_whole(tmp_path: Path) -> N
     once(where, zip_of(MOVED))
     assert live_of(where, "people", "place", key="id")["U1"] == "D1"
     assert live_of(where, "people", "place_2", key="id")["U1"] == ""
+
+
+def test_a_class_has_its_teachers_as_they_come_and_go(tmp_path: Path) -> None:
+    """A change of enrollments alone, which are no target here, updates the class."""
+    where = place(tmp_path, rules=SECTIONS, more=FREE)
+    teachers = [user(number, role="teacher") for number in (7, 8)]
+    taught = [enrollment(number, userSourcedId=f"U{number}", role="teacher") for number in (7, 8)]
+    base = added(DAY_1, "users", *teachers)
+    days = [
+        base,
+        added(base, "enrollments", *taught),
+        added(base, "enrollments", {**taught[1], "primary": "true"}, taught[0]),
+    ]
+    seen = []
+    for day in days:
+        assert once(where, zip_of(day)).code == 0
+        seen.append([live_of(where, "sections", column, key="id")["C1"] for column in ("teacher", "teacher_2")])
+    assert seen == [["", ""], ["U7", "U8"], ["U8", "U7"]]
 
 
 def test_a_key_in_one_case_is_compared_with_all_others(tmp_path: Path) -> None:
