@@ -12,7 +12,7 @@ import pandas as pd
 
 from ingestd.core.collect import collect
 from ingestd.core.columns import arrow, to_series
-from ingestd.core.mapping import Mapped, map_records
+from ingestd.core.mapping import Mapped, found_values, map_records
 from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import plan_target
 from ingestd.core.roster import Settled
@@ -57,6 +57,13 @@ class Targets:
         self._tell(mapped)
         yield from plan_target(mapped, owned, kept=mapped.keys[mapped.held])
 
+    def found_values(self) -> Iterator[tuple[str, str, Mapping[str, int]]]:
+        """Yield what each value map is asked: its name, the field as `target.field`, how often each value is found."""
+        for target in self.rules.targets:
+            frame = self._with_lists(target, self._after(target.source))
+            for name, field_name, counts in found_values(target, frame, self._lookups(target)):
+                yield name, f"{target.name}.{field_name}", counts
+
     # The records to map --------------------------------------------------------------------------------------
 
     def _has_changed(self, table: str) -> bool:
@@ -89,11 +96,14 @@ class Targets:
     # Mapping -------------------------------------------------------------------------------------------------
 
     def _map(self, target: Target, frame: pd.DataFrame) -> Mapped:
-        if target.collect:
-            ids = arrow(frame["sourcedId"])
-            lists = {name: collect(ids, self._after(one.table), one) for name, one in target.collect.items()}
-            frame = frame.assign(**{name: to_series(values).array for name, values in lists.items()})
+        frame = self._with_lists(target, frame)
         return map_records(target, frame, self._lookups(target), self.rules, self.store.seed)
+
+    def _with_lists(self, target: Target, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the records with the columns that are collected for them."""
+        ids = arrow(frame["sourcedId"])
+        lists = {name: collect(ids, self._after(one.table), one) for name, one in target.collect.items()}
+        return frame.assign(**{name: to_series(values).array for name, values in lists.items()}) if lists else frame
 
     def _lookups(self, target: Target) -> Lookups:
         found: Lookups = {}

@@ -12,7 +12,7 @@ from ingestd.core import findings, verbs
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.hashing import first_of_each, hash_ids, hash_rows
 from ingestd.core.model import Batch, Hashes, Mask, Severity
-from ingestd.core.rules import METADATA, OnUnmapped, Rules, Target
+from ingestd.core.rules import METADATA, OnUnmapped, Rule, Rules, Target
 from ingestd.core.verbs import Lookups
 
 KEY_JOIN = "\x1f"
@@ -122,7 +122,7 @@ def _fields(
     misses: dict[str, Mask] = {}
     unwritable: dict[str, int] = {}
     for name, rule in target.fields.items():
-        values = verbs.look_up(rule, verbs.item(rule, verbs.source(rule, frame)), lookups)
+        values = _look_up(rule, frame, lookups)
         if rule.map:
             values, missed = verbs.map_values(values, rules.maps[rule.map])
             misses[rule.map] = misses.get(rule.map, False) | missed
@@ -131,6 +131,20 @@ def _fields(
             unwritable[name] = lost
         made[name] = to_series(verbs.finish(rule, written))
     return pd.DataFrame(made, copy=False), misses, unwritable
+
+
+def found_values(target: Target, frame: pd.DataFrame, lookups: Lookups) -> Iterator[tuple[str, str, Mapping[str, int]]]:
+    """Yield what the value maps of a target table are asked: the map, the field, and how often each value is found."""
+    frame = _choose(target, frame)
+    for name, rule in (target.fields or {}).items():
+        if rule.map:
+            counts = pc.value_counts(_look_up(rule, frame, lookups))
+            values, times = (counts.field(part).to_pylist() for part in ("values", "counts"))
+            yield rule.map, name, dict(zip(values, times, strict=True))
+
+
+def _look_up(rule: Rule, frame: pd.DataFrame, lookups: Lookups) -> pa.Array:
+    return verbs.look_up(rule, verbs.item(rule, verbs.source(rule, frame)), lookups)
 
 
 def _contents(frame: pd.DataFrame, fields: Sequence[str], seed: int) -> Hashes:
