@@ -3,9 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
+from ingestd.core.columns import TEXT
+from ingestd.core.mapping import KEY_JOIN
 from ingestd.errors import UsageError
 from ingestd.feed import Feed
 from ingestd.snapshot import Version
+from ingestd.stages import Stages
+from ingestd.targets import Targets
 from schemas import shapes
 
 Columns = list[str] | dict[str, tuple[str, str]]
@@ -26,18 +32,25 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
     if not versions:
         raise UsageError(f"{table} has never had a record {sourced_id} in feed {feed.name}")
     runs = {run.number: run.document for run in feed.store.runs()}
-    targets = [target for target in feed.runs.policy.rules.targets if target.source == table]
     return {
         "feed": feed.name,
         "table": table,
         "sourcedId": sourced_id,
         "events": list(_events(versions, runs, values=values)),
-        "owned": [
-            {"target": target.name, "key": sourced_id, "active": active}
-            for target in targets
-            if (active := feed.store.owns(target.name, sourced_id)) is not None
-        ],
+        "owned": list(_owned(feed, table, versions)),
     }
+
+
+def _owned(feed: Feed, table: str, versions: list[Version]) -> Iterator[dict[str, Any]]:
+    """Yield the target records that the record's versions give by today's rules, as far as ingestd owns them."""
+    policy = feed.runs.policy
+    targets = Targets(feed.store, {}, policy.rules, frozenset(policy.terms.left_out), True, Stages())
+    frame = pd.DataFrame([version.values for version in versions]).fillna("").astype(TEXT)
+    for target in policy.rules.targets:
+        for key in targets.keys_of(target, frame) if target.source == table else ():
+            active = feed.store.owns(target.name, key)
+            if active is not None:
+                yield {"target": target.name, "key": key.replace(KEY_JOIN, ", "), "active": active}
 
 
 def _events(

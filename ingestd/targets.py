@@ -12,7 +12,7 @@ import pandas as pd
 
 from ingestd.core.collect import collect
 from ingestd.core.columns import arrow, to_series
-from ingestd.core.mapping import Mapped, found_values, map_records
+from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import plan_target
 from ingestd.core.roster import Settled
@@ -63,6 +63,10 @@ class Targets:
             frame = self._with_lists(target, self._after(target.source))
             for name, field_name, counts in found_values(target, frame, self._lookups(target)):
                 yield name, f"{target.name}.{field_name}", counts
+
+    def keys_of(self, target: Target, frame: pd.DataFrame) -> list[str]:
+        """Return the keys of the target records that some records give, each once."""
+        return list(dict.fromkeys(key_text(self._map(target, frame).frame, target.key).to_pylist()))
 
     # The records to map --------------------------------------------------------------------------------------
 

@@ -495,14 +495,19 @@ def test_what_is_printed_for_people_fits_80_columns(held: Place, words: tuple[st
 
 
 COMMANDS = (
+    "account",
     "apply",
     "check",
+    "completion",
     "config",
+    "demo",
     "discard",
+    "doctor",
     "explain",
     "explain-code",
     "generate",
     "init",
+    "maps",
     "once",
     "plan",
     "release",

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from builders import (
+    FEED,
     added,
     changed,
     codes_of,
     documents_of,
     enrollment,
+    invoke,
     live_of,
     once,
     place,
@@ -77,6 +79,18 @@ def test_a_record_per_item_goes_with_its_item(tmp_path: Path) -> None:
     assert documents_of(where)[-1]["actions"]["places"] == {"create": 0, "update": 0, "remove": 1}
     rows = rows_of(where.target(), "select user, place from places order by user")
     assert [tuple(row) for row in rows] == [("U1", "D1"), ("U2", "S1"), ("U3", "S1")]
+
+
+def test_explain_lists_what_a_record_has_been_in_the_application(tmp_path: Path) -> None:
+    """By the keys that the rules make of it: the place that it left, too, as long as it is kept there."""
+    where = place(tmp_path, rules=PLACES.replace('"delete"', '"deactivate"'), more=FREE)
+    for day in (DAY_1, MOVED):
+        once(where, zip_of(day))
+    owned = invoke(where, "explain", FEED, "users", "U1", "--json").json["owned"]
+    assert owned == [
+        {"target": "places", "key": "U1, S1", "active": False},
+        {"target": "places", "key": "U1, D1", "active": True},
+    ]
 
 
 def test_a_list_over_numbered_columns_is_updated_as_a_whole(tmp_path: Path) -> None:
