@@ -172,8 +172,8 @@ def _tell_unwritable(target: Target, unwritable: Mapping[str, int]) -> Iterator[
     """Tell what was left blank because it is no date, or no telephone number."""
     for name, count in unwritable.items():
         rule = (target.fields or {})[name]
-        file, form = f"{target.source}.csv", "date" if rule.date else "telephone number"
-        yield findings.batch("unwritable-value", file=file, stands_for=count, target=target.name, name=name, form=form)
+        file, kind = f"{target.source}.csv", "date" if rule.date else "telephone number"
+        yield findings.batch("unwritable-value", file=file, stands_for=count, target=target.name, name=name, type=kind)
 
 
 def _tell_crowded(target: Target, frame: pd.DataFrame) -> Iterator[Batch]:
@@ -183,5 +183,5 @@ def _tell_crowded(target: Target, frame: pd.DataFrame) -> Iterator[Batch]:
         if crowded:
             file = f"{target.source}.csv"
             yield findings.batch(
-                "too-many-items", file=file, stands_for=crowded, target=target.name, name=name, most=most
+                "too-many-items", file=file, stands_for=crowded, target=target.name, name=name, limit=most
             )

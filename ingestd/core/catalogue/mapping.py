@@ -23,7 +23,7 @@ ENTRIES = {
     "too-many-items": Entry(
         severity=Severity.WARNING,
         title="A list with more than has room",
-        message="a list has more items than the {most} columns of {name} in {target}; the rest was left out",
+        message="a list has more items than the {limit} columns of {name} in {target}; the rest was left out",
         cause="The rules spread a list over numbered columns, and a record has more items than there are columns.",
         remedy="Operator: give it more columns in [table.spread], as far as the application takes them.",
         source="ingestd",
@@ -31,7 +31,7 @@ ENTRIES = {
     "unwritable-value": Entry(
         severity=Severity.WARNING,
         title="A value that could not be written",
-        message="{name} of {target} was left blank: what {file} has there is no {form}",
+        message="{name} of {target} was left blank: what {file} has there is no {type}",
         cause="The rules write the field in a form of its own, and the value is none that could be written so.",
         remedy="Vendor: correct the value. Operator: take the form out of the rules if others are wanted as well.",
         source="ingestd",
