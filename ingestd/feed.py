@@ -54,7 +54,7 @@ class Feed:
         self._claims = Claims(self.runs, patience)
         self.waiting = self._claims.waiting
         self._own: set[str] = set()
-        self._retries = False
+        self._to_retry: Sequence[str] = ()
         self._log = structlog.get_logger().bind(feed=self.name)
 
     @property
@@ -79,7 +79,7 @@ class Feed:
             for run in reversed(runs):
                 if run.state not in UNFINISHED and self.filing.is_untold(run.id, run.state):
                     self.runs.close_run(run, None)  # it came to its state, and nobody was told
-        self._retries = True
+            self._to_retry = [run.id for run in self.store.runs(State.FAILED, limit=1)]
 
     def claim(self, drop: Drop, stop: Stop) -> Taken:
         """Make a stable drop a run that `work` goes on with; WAIT if it is incomplete or has a writer."""
@@ -95,9 +95,8 @@ class Feed:
         """Go on with the runs that are not through."""
         with self.store.locked():
             self._go_on(stop)
-            if self._retries:
-                self._retry(stop)
-                self._retries = False
+            self._retry(stop, self._to_retry)
+            self._to_retry = ()
 
     def is_due(self, wall: datetime) -> bool:
         """Return whether today's tick is still to come."""
@@ -164,9 +163,11 @@ class Feed:
                 return again
         return None
 
-    def _retry(self, stop: Stop) -> None:
+    def _retry(self, stop: Stop, among: Sequence[str] | None = None) -> None:
+        """Try the newest failed run again, if it is one of these."""
         for run in self.store.runs(State.FAILED, limit=1):
-            self.runs.process(run, stop)
+            if among is None or run.id in among:
+                self.runs.process(run, stop)
 
     def _due(self, wall: datetime) -> datetime:
         """Return the last time at which a tick was due."""
