@@ -148,9 +148,12 @@ def assert_found_and_mended(world: World, scenario: Scenario) -> None:
     world.source.watch(world.bell.ring)
     names(world.source, 0)
     scenario(world)
+    made = len(world.made)
     settle(world)
     if world.inbox.is_dir():
         world.put("late.zip")
+        if len(world.made) > made:
+            world.bell.has_rung()  # this watch is new and well: its word comes before the next scan, 29 seconds later
     assert world.expected <= set(names(world.source, 30))
     world.heal()
     for now in (60, 90):
