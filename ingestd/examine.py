@@ -32,14 +32,15 @@ class Terms:
 
     `ways` are the sender's; `seed` is the feed's own; `reading` names everything but version and header that decides
     how a record is read, so that a change of it makes every record new. `left_out` has tables that scope does not let
-    in, each with the reason. `oneroster` is the version to read as, whatever the manifest says; `is_alone`: there is
-    no feed and no past.
+    in, each with the reason; `unread` has the names, in lower case, of columns that it does not. `oneroster` is the
+    version to read as, whatever the manifest says; `is_alone`: there is no feed and no past.
     """
 
     required: tuple[str, ...]
     allow_missing: tuple[str, ...] = ()
     ways: Ways = Ways()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
     seed: int = 0
     reading: str = ""
     oneroster: str | None = None
@@ -210,7 +211,7 @@ class _Work:
     def _settle(self, table: Table, mode: Mode, live: Live, scanned: Scanned, header: Header) -> Settled:
         seed, ways = self.terms.seed, self.terms.ways
         with self.stages.measure("read", table.name):
-            frame = read(scanned, header, table)
+            frame = read(scanned, header.without(self.terms.unread), table)
         with self.stages.measure("validate", table.name):
             work = Settling(
                 table=table,

@@ -11,6 +11,7 @@ from ingestd.errors import UsageError
 from ingestd.feed import Feed
 from ingestd.snapshot import Version
 from ingestd.stages import Stages
+from ingestd.tables import Tables
 from ingestd.targets import Targets
 from schemas import shapes
 
@@ -44,7 +45,8 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
 def _owned(feed: Feed, table: str, versions: list[Version]) -> Iterator[dict[str, Any]]:
     """Yield the target records that the record's versions give by today's rules, as far as ingestd owns them."""
     policy = feed.runs.policy
-    targets = Targets(feed.store, {}, policy.rules, frozenset(policy.terms.left_out), True, Stages())
+    tables = Tables(feed.store.snapshot, {}, policy.scope, feed.runs.today())
+    targets = Targets(feed.store, tables, policy.rules, policy.administrators, True, Stages())
     frame = pd.DataFrame([version.values for version in versions]).fillna("").astype(TEXT)
     for target in policy.rules.targets:
         for key in targets.keys_of(target, frame) if target.source == table else ():

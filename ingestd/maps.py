@@ -8,6 +8,7 @@ from typing import Any
 from ingestd.core.report.words import plural
 from ingestd.feed import Feed
 from ingestd.stages import Stages
+from ingestd.tables import Tables
 from ingestd.targets import Targets
 
 
@@ -18,7 +19,8 @@ def map_entries(feed: Feed) -> list[dict[str, Any]]:
     """
     policy = feed.runs.policy
     prepared = feed.preview(None)
-    targets = Targets(feed.store, prepared.settled, policy.rules, frozenset(policy.terms.left_out), True, Stages())
+    tables = Tables(feed.store.snapshot, prepared.settled, policy.scope, feed.runs.today())
+    targets = Targets(feed.store, tables, policy.rules, policy.administrators, True, Stages())
     counts: Counter[tuple[str, str]] = Counter()
     fields: dict[tuple[str, str], list[str]] = {}
     for name, field, found in targets.found_values():

@@ -8,23 +8,27 @@ apply are made by the same code (law 3).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import ceil, isinf
 from typing import Any
 
 import stamina
 
-from ingestd.core import document
+from ingestd.core import document, findings
+from ingestd.core.administrators import missing_administrators
 from ingestd.core.guard import Limits, guard, guard_held_back, largest_at_risk
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
 from ingestd.core.plan import make_plan
 from ingestd.core.roster import Settled, losses
 from ingestd.core.rules import Rules
-from ingestd.core.scope import Scope
+from ingestd.core.scope import WORDS, Scope
+from ingestd.core.scoping import missing_orgs
 from ingestd.errors import IngestdError, TransientSinkError
 from ingestd.examine import Examined, Terms
 from ingestd.sinks.base import Sink
 from ingestd.stages import Stages
 from ingestd.store import Store
+from ingestd.tables import Tables
 from ingestd.targets import Targets
 
 TRIES = 3
@@ -33,12 +37,13 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a feed's drops are judged and mapped; `limits` has an entry per table."""
+    """How a feed's drops are judged and mapped; `limits` has an entry per table, `administrators` are those named."""
 
     terms: Terms
     scope: Scope
     limits: Mapping[str, Limits]
     rules: Rules
+    administrators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,10 @@ class Prepared:
         return self.examined.settled if self.examined else {}
 
 
-def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Stages) -> Prepared:
+def prepare(examined: Examined | None, store: Store, policy: Policy, today: date, stages: Stages) -> Prepared:
     """Take what was read of a package, or the snapshot alone, as far as the plan. Nothing is changed.
+
+    `today` is the day in the feed's time zone, by which classes and terms come in and go.
 
     Raises:
         StoppingError: asked to stop.
@@ -69,23 +76,27 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Sta
     settled = examined.settled if examined else {}
     with stages.measure("guard"):
         breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
-    is_full = _is_full(examined, store, policy)
-    targets = Targets(store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages)
+    tables = Tables(store.snapshot, settled, policy.scope, today)
+    with stages.measure("scope"):
+        found = _find_in_scope(tables, policy)
+    is_full = tables.is_scoped or _is_full(examined, store, policy)
+    targets = Targets(store, tables, policy.rules, policy.administrators, is_full, stages)
     actions = list(targets.actions())
     with stages.measure("guard"):
         breaches += [*targets.breaches, *_guard_targets(actions, breaches, store, policy)]
     with stages.measure("plan"):
         plan = make_plan(actions)
-    batches = (*(examined.batches if examined else ()), *targets.batches)
+    batches = (*(examined.batches if examined else ()), *found, *targets.batches)
     held_back = targets.held_back + sum(one.count.held_back for one in settled.values())
     about = document.about_plan(
         changes={name: one.changes for name, one in settled.items()},
-        fields=_changed_fields(settled, targets),
+        fields=_changed_fields(settled, tables),
         breaches=breaches,
         plan=plan,
         held_back=held_back,
     )
     about = {**_about_drop(examined, batches, policy), **about}
+    about["left_out"] += _about_scope(tables)
     return Prepared(examined, plan, batches, tuple(breaches), held_back, about)
 
 
@@ -113,7 +124,8 @@ def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, s
 
 def fingerprints(policy: Policy) -> dict[str, str]:
     """Return what the target records depend on beside the roster; where it changed, all of them are planned anew."""
-    return {"rules": policy.rules.fingerprint, "scope": policy.scope.fingerprint}
+    scope = f"{policy.scope.fingerprint} {policy.administrators}"
+    return {"rules": policy.rules.fingerprint, "scope": scope}
 
 
 def refuse(fault: Batch, policy: Policy) -> Prepared:
@@ -129,7 +141,7 @@ def _rejected(examined: Examined, policy: Policy) -> Prepared:
 
 def _about_drop(examined: Examined | None, batches: Sequence[Batch], policy: Policy) -> dict[str, Any]:
     if examined is None:
-        return document.about_drop(oneroster=None, modes={}, tables={}, batches=batches)
+        return {**document.about_drop(oneroster=None, modes={}, tables={}, batches=batches), "left_out": []}
     counts = {name: one.count for name, one in examined.settled.items()}
     about = document.about_drop(oneroster=examined.oneroster, modes=examined.modes, tables=counts, batches=batches)
     left_out = [
@@ -138,6 +150,28 @@ def _about_drop(examined: Examined | None, batches: Sequence[Batch], policy: Pol
         if examined.modes.get(name, "absent") != "absent"
     ]
     return {**about, "left_out": left_out}
+
+
+def _find_in_scope(tables: Tables, policy: Policy) -> list[Batch]:
+    """Find what the feed names and the roster does not have."""
+    found: list[Batch] = []
+    if policy.scope.orgs:
+        missing = missing_orgs(policy.scope, tables.decided["orgs"].frame)
+        found += [findings.batch("listed-org-missing", file="orgs.csv", id=one) for one in missing]
+    if policy.administrators:
+        users = tables.after("users")
+        nobody = missing_administrators(users, policy.administrators) if len(users) else ()
+        found += [findings.batch("listed-administrator-missing", file="users.csv", count=at + 1) for at in nobody]
+    return found
+
+
+def _about_scope(tables: Tables) -> list[dict[str, Any]]:
+    """Return how many records of each table are out of scope, a line per reason."""
+    return [
+        {"table": name, "reason": WORDS[reason], "count": count}
+        for name, counts in tables.counts().items()
+        for reason, count in counts.items()
+    ]
 
 
 def _guard_roster(settled: Mapping[str, Settled], store: Store, policy: Policy) -> list[Breach]:
@@ -182,7 +216,7 @@ def _is_full(examined: Examined | None, store: Store, policy: Policy) -> bool:
     return examined is None or kept != fingerprints(policy) or store.meta("is_whole", "yes") != "yes"
 
 
-def _changed_fields(settled: Mapping[str, Settled], targets: Targets) -> dict[str, dict[str, int]]:
+def _changed_fields(settled: Mapping[str, Settled], tables: Tables) -> dict[str, dict[str, int]]:
     """Count which columns changed in the updated records of each table.
 
     Raises:
@@ -192,7 +226,7 @@ def _changed_fields(settled: Mapping[str, Settled], targets: Targets) -> dict[st
     for name, one in settled.items():
         if not len(one.difference.updated):
             continue
-        before = targets.before(name).iloc[: len(one.difference.was)].reset_index(drop=True)
+        before = tables.before(name).iloc[: len(one.difference.was)].reset_index(drop=True)
         after = one.new.frame.iloc[one.difference.updated].reset_index(drop=True)
         if (before["sourcedId"] != after["sourcedId"]).any():
             raise IngestdError(f"{name}: two sourcedIds have the same hash; give the feed a new store")

@@ -15,7 +15,7 @@ from schemas import shapes
 
 def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
     """Return how a feed's drops are judged and mapped."""
-    scope = Scope(demographics=settings.scope.demographics)
+    scope = scope_of(settings.scope)
     repairs = settings.repairs
     ways = Ways(repairs.strict, repairs.encoding, repairs.date_form, settings.country)
     terms = Terms(
@@ -23,11 +23,18 @@ def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
         allow_missing=settings.allow_missing,
         ways=ways,
         left_out=scope.left_out(),
+        unread=scope.unread_columns(),
         seed=seed,
-        reading=f"{ingestd.__version__} {ways}",
+        reading=f"{ingestd.__version__} {ways} {sorted(scope.unread_columns())}",
         oneroster=settings.oneroster,
     )
-    return Policy(terms, scope, {name: settings.limits.of(name) for name in shapes()}, rules)
+    limits = {name: settings.limits.of(name) for name in shapes()}
+    return Policy(terms, scope, limits, rules, settings.administrators)
+
+
+def scope_of(settings: config.Scope) -> Scope:
+    """Return what of a feed's rosters is meant for the application."""
+    return Scope(**{**dict(settings), "statuses": dict(settings.statuses)})
 
 
 def package_limits(settings: config.PackageLimits) -> PackageLimits:

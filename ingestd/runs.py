@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -162,14 +162,14 @@ class Runs:
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
         if path is None:
-            return pipeline.prepare(None, self.store, self.policy, stages)
+            return pipeline.prepare(None, self.store, self.policy, self.today(), stages)
         try:
             limits = package_limits(self.settings.package)
             examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
         examined = self._in_sequence(examined, path.name, run)
-        return pipeline.prepare(examined, self.store, self.policy, stages)
+        return pipeline.prepare(examined, self.store, self.policy, self.today(), stages)
 
     def _in_sequence(self, examined: Examined, name: str, run: Run | None) -> Examined:
         """Add what is odd about a delta's name after that of the drop before it, if anything is."""
@@ -275,6 +275,10 @@ class Runs:
         except OSError as error:
             self._log.error("report.failed", run=run.id, **describe(error))
         return kept
+
+    def today(self) -> date:
+        """Return the day in the feed's time zone."""
+        return self.clock().astimezone(self.settings.timezone).date()
 
     def _now(self) -> str:
         return self.clock().isoformat(timespec="seconds")

@@ -89,9 +89,10 @@ class Snapshot:
         back[order] = np.arange(len(order))
         return pd.concat(parts, ignore_index=True).iloc[back].reset_index(drop=True) if parts else _empty(columns)
 
-    def read_live(self, name: str, without: Ints | None = None) -> pd.DataFrame:
-        """Return all live records of a table, save those with a key in `without`."""
-        columns = self.columns(name)
+    def read_live(self, name: str, without: Ints | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return all live records of a table, save those with a key in `without`; of `columns` if given."""
+        kept = self.columns(name)
+        columns = kept if columns is None else [column for column in columns if column in kept]
         if not self._exists(name):
             return _empty(columns)
         live = f"FROM {_live(name)} ORDER BY rid"
@@ -100,6 +101,13 @@ class Snapshot:
             return frame
         rids = database.integers(database.fetch(self._db, f"SELECT rid {live}", [pa.int64()])[0])
         return frame[~np.isin(rids, without)].reset_index(drop=True)
+
+    def has_live(self, name: str, column: str, values: Sequence[str]) -> bool:
+        """Return whether a live record of a table has one of these values in a column."""
+        if not self._exists(name) or column not in self.columns(name):
+            return False
+        query = f"SELECT 1 FROM {_live(name)} AND {quoted(column)} IN ({_marks(values)}) LIMIT 1"
+        return self._db.execute(query, list(values)).fetchone() is not None
 
     def notes(self, name: str) -> tuple[Note, ...]:
         """Return what the bits of a table's notes mean."""

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from ingestd.core.administrators import with_administrators
 from ingestd.core.collect import collect
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import plan_target
-from ingestd.core.roster import Settled
 from ingestd.core.rules import OnUnmapped, Rule, Rules, Target
 from ingestd.stages import Stages
 from ingestd.store import Store
+from ingestd.tables import Tables
 
 Lookups = dict[str, dict[str, dict[str, str]]]
 
@@ -28,15 +29,14 @@ class Targets:
     """The planning of all target tables of one run. Use it once: iterate `actions`, then read the rest."""
 
     store: Store
-    settled: Mapping[str, Settled]
+    tables: Tables
     rules: Rules
-    out_of_scope: frozenset[str]
+    administrators: tuple[str, ...]
     is_full: bool
     stages: Stages
     batches: list[Batch] = field(default_factory=list)
     breaches: list[Breach] = field(default_factory=list)
     held_back: int = 0
-    _closed: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def actions(self) -> Iterator[Actions]:
         """Yield the actions of each target table, in the order of the rules."""
@@ -45,12 +45,12 @@ class Targets:
                 yield from self._actions(target)
 
     def _actions(self, target: Target) -> Iterator[Actions]:
-        if self.is_full or not _is_local(target) or any(self._has_changed(name) for name in target.lookups()):
-            mapped = self._map(target, self._after(target.source))
+        if self.is_full or not _is_local(target) or any(map(self.tables.has_changed, target.lookups())):
+            mapped = self._map(target, self.tables.after(target.source))
             owned = self.store.owned(target)
-        elif self._has_changed(target.source):
-            mapped = self._map(target, self._changed(target.source))
-            before = self._map(target, self.before(target.source))
+        elif self.tables.has_changed(target.source):
+            mapped = self._map(target, self.tables.changed(target.source))
+            before = self._map(target, self.tables.before(target.source))
             owned = self.store.owned(target, np.unique(np.concatenate([mapped.keys, before.keys])))
         else:
             return
@@ -60,7 +60,7 @@ class Targets:
     def found_values(self) -> Iterator[tuple[str, str, Mapping[str, int]]]:
         """Yield what each value map is asked: its name, the field as `target.field`, how often each value is found."""
         for target in self.rules.targets:
-            frame = self._with_lists(target, self._after(target.source))
+            frame = self._with_more(target, self.tables.after(target.source))
             for name, field_name, counts in found_values(target, frame, self._lookups(target)):
                 yield name, f"{target.name}.{field_name}", counts
 
@@ -68,52 +68,25 @@ class Targets:
         """Return the keys of the target records that some records give, each once."""
         return list(dict.fromkeys(key_text(self._map(target, frame).frame, target.key).to_pylist()))
 
-    # The records to map --------------------------------------------------------------------------------------
-
-    def _has_changed(self, table: str) -> bool:
-        settled = self.settled.get(table)
-        return settled is not None and bool(len(settled.opened) or len(settled.closed))
-
-    def _after(self, table: str) -> pd.DataFrame:
-        """Return all records of a table as they will be after this run; none of a table out of scope."""
-        settled = self.settled.get(table)
-        if table in self.out_of_scope:
-            return self.store.snapshot.read_live(table).iloc[:0]
-        if settled is None:
-            return self.store.snapshot.read_live(table)
-        stays = self.store.snapshot.read_live(table, settled.live.rid[settled.closed])
-        return pd.concat([stays, self._changed(table)], ignore_index=True).fillna("")
-
-    def _changed(self, table: str) -> pd.DataFrame:
-        settled = self.settled[table]
-        frame = settled.new.frame.iloc[settled.opened].reset_index(drop=True)
-        missing = [name for name in self.store.snapshot.columns(table) if name not in frame.columns]
-        return frame.assign(**dict.fromkeys(missing, "")) if missing else frame
-
-    def before(self, table: str) -> pd.DataFrame:
-        """Return the versions that this run closes, in the order of `Settled.closed`; read once."""
-        if table not in self._closed:
-            settled = self.settled[table]
-            self._closed[table] = self.store.snapshot.read(table, settled.live.rid[settled.closed])
-        return self._closed[table]
-
     # Mapping -------------------------------------------------------------------------------------------------
 
     def _map(self, target: Target, frame: pd.DataFrame) -> Mapped:
-        frame = self._with_lists(target, frame)
+        frame = self._with_more(target, frame)
         return map_records(target, frame, self._lookups(target), self.rules, self.store.seed)
 
-    def _with_lists(self, target: Target, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the records with the columns that are collected for them."""
+    def _with_more(self, target: Target, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the records with the columns that are collected for them, users with that of administrators."""
+        if target.source == "users" and target.fields:
+            frame = with_administrators(frame, self.administrators)
         ids = arrow(frame["sourcedId"])
-        lists = {name: collect(ids, self._after(one.table), one) for name, one in target.collect.items()}
+        lists = {name: collect(ids, self.tables.after(one.table), one) for name, one in target.collect.items()}
         return frame.assign(**{name: to_series(values).array for name, values in lists.items()}) if lists else frame
 
     def _lookups(self, target: Target) -> Lookups:
         found: Lookups = {}
         for rule in (target.fields or {}).values():
             if rule.lookup and rule.take:
-                frame = self._after(rule.lookup)
+                frame = self.tables.after(rule.lookup)
                 values = frame[rule.take] if rule.take in frame.columns else [""] * len(frame)
                 found.setdefault(rule.lookup, {})[rule.take] = dict(zip(frame["sourcedId"], values, strict=True))
         return found

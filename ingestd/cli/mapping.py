@@ -1,4 +1,4 @@
-"""The command about value maps."""
+"""The commands about scope and value maps."""
 
 import click
 
@@ -34,8 +34,32 @@ def maps(app: App, feed: str, as_toml: bool, as_json: bool) -> None:
         click.echo("The rules ask no value map, or the feed has no roster yet.")
 
 
+@click.command()
+@click.argument("feed", type=FeedName())
+@click.argument("table", required=False)
+@json_option
+@pass_app
+def scope(app: App, feed: str, table: str | None, as_json: bool) -> None:
+    """Show how many records are out of scope and why; with TABLE, which ones."""
+    from ingestd.cli import screen
+    from ingestd.leftout import count_left_out, list_left_out
+
+    with app.feed(feed) as opened:
+        found = list_left_out(opened, table) if table else count_left_out(opened)
+    if as_json:
+        echo_json(found)
+    elif not found:
+        click.echo("No record is left out.")
+    elif table:
+        columns = ("sourcedId", "why it is left out")
+        screen.console().print(screen.table(table, columns, [(one["sourcedId"], one["why"]) for one in found]))
+    else:
+        rows = [(one["table"], one["count"], one["of"], one["why"]) for one in found]
+        screen.console().print(screen.table("", ("table", "left out#", "of#", "why"), rows))
+
+
 def _told(becomes: str | None) -> str:
     return "— not mapped" if becomes is None else becomes or "(blank)"
 
 
-COMMANDS = (maps,)
+COMMANDS = (scope, maps)

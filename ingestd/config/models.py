@@ -215,15 +215,28 @@ class Sink(Settings):
 class Scope(Settings):
     """`[scope]`: what of a roster is meant for the application at all."""
 
-    orgs: tuple[str, ...] = Field((), description="only these orgs, by sourcedId or `identifier:`; empty: all")
+    orgs: tuple[str, ...] = Field(
+        (), description="only these orgs and what is below them, by sourcedId or `identifier:` (NCES id); empty: all"
+    )
     email_domains: tuple[str, ...] = Field((), description="only users with an address in these; empty: all")
+    email_subdomains: Flag = Field(False, description="whether what is below these domains counts as well")
     email_exceptions: tuple[str, ...] = Field((), description="addresses let in from elsewhere")
+    roles: tuple[str, ...] = Field((), description="only users with one of these roles; empty: all")
+    statuses: Mapping[TableName, tuple[str, ...]] = Field(
+        default_factory=dict, description="by table: only records with one of these statuses; a blank one is `active`"
+    )
+    active_only: tuple[Literal["users", "classes", "academicSessions", "enrollments"], ...] = Field(
+        (), description="tables of which only records count that are active today"
+    )
     class_lead_days: Count | None = Field(None, ge=0, description="how many days before its start a class comes in")
     class_archive_after_days: Count | None = Field(None, ge=0, description="how many days after its end a class goes")
-    active_only: tuple[TableName, ...] = Field((), description="tables of which only active records count")
+    classes_need: tuple[Literal["teacher", "student"], ...] = Field(
+        (), description="whom a class must have in scope to be passed on itself"
+    )
+    unenrolled_users: Flag = Field(True, description="whether students and teachers without a class are passed on")
     demographics: Flag = Field(False, description="whether `demographics` is read, kept and passed on")
-    contacts: Flag | None = Field(None, description="whether parents and guardians are passed on; unset: as any user")
-    user_flags: Flag = Field(False, description="whether user flags are passed on")
+    contacts: Flag = Field(False, description="whether parents, guardians and relatives are passed on")
+    user_flags: Flag = Field(False, description="whether `metadata.microsoft.userFlags` is read, kept and passed on")
 
 
 class TableLimits(Settings):
@@ -312,6 +325,9 @@ class Feed(Settings):
     oneroster: Version | None = Field(None, description="the version to read as, whatever the manifest says")
     sis: SisFile | None = Field(None, description="the student information system")
     rules: Annotated[RulesFile, DefaultIs('"default"')] = Field(description="the mapping to the target tables")
+    administrators: tuple[str, ...] = Field(
+        (), description="who may be administrators, by sourcedId, username or address; rules see `feed.administrator`"
+    )
     required: tuple[TableName, ...] = Field(REQUIRED, description="tables that a bulk set must hold")
     allow_missing: tuple[TableName, ...] = Field((), description="tables that may lack though others refer to them")
     loose_csv: Flag = Field(False, description="whether CSVs that lie loose in an inbox are taken, all as one drop")

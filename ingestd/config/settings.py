@@ -19,14 +19,6 @@ NOT_YET = frozenset(
     {
         "metrics",
         "notify",
-        "scope.orgs",
-        "scope.email_domains",
-        "scope.email_exceptions",
-        "scope.class_lead_days",
-        "scope.class_archive_after_days",
-        "scope.active_only",
-        "scope.contacts",
-        "scope.user_flags",
         'limits.on_breach = "hold_deletes"',
         "schedule.weekends",
         "schedule.blackout",
@@ -100,12 +92,18 @@ def written(annotation: Any, metadata: tuple[Any, ...] = ()) -> Written:
         return written(parts[0], parts[1:])
     if origin in {Union, UnionType}:
         return written(parts[0])
-    if origin is tuple:
-        each = written(parts[0])
-        return Written(f"a list, each {each.words}", lambda values: f"[{', '.join(map(each.render, values))}]")
+    if origin in {tuple, Mapping}:
+        return _written_together(origin, written(parts[-1] if origin is Mapping else parts[0]))
     if words := parts if origin is Literal else _members(annotation):
         return Written(one_of(words), quoted)
     return _PLAIN[annotation]
+
+
+def _written_together(origin: Any, each: Written) -> Written:
+    """Return how a list, or a table of names, is written; of a table only an empty one is a default."""
+    if origin is tuple:
+        return Written(f"a list, each {each.words}", lambda values: f"[{', '.join(map(each.render, values))}]")
+    return Written(f"a table of lists by name, {each.words}", lambda _values: "{}")
 
 
 def planned(raw: Mapping[str, Any], model: type[Settings]) -> dict[tuple[str | int, ...], str]:

@@ -6,8 +6,8 @@ column, or a spelling that exporters are known for. What merely resembles a name
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -48,6 +48,10 @@ class Header:
     def metadata(self) -> tuple[str, ...]:
         """Return the vendor's own columns."""
         return tuple(name for name in self.names if name and name.startswith(METADATA))
+
+    def without(self, unread: Collection[str]) -> "Header":
+        """Return the header with some columns, named in lower case, left unread."""
+        return replace(self, names=tuple(None if name and name.lower() in unread else name for name in self.names))
 
 
 def understand_header(table: Table, header: Sequence[str]) -> Header:

@@ -7,6 +7,7 @@ from typing import Any
 
 from phonenumbers import SUPPORTED_REGIONS
 
+from ingestd.core.administrators import COLUMN as ADMINISTRATOR
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
 from ingestd.core.rules import METADATA, Case, Collect, Conditions, OnUnmapped, Rule, Rules, Target
@@ -290,7 +291,7 @@ class _Reader(TomlReader):
 
     def column(self, where: str, table: str, name: str | None) -> Column | None:
         known = self.columns(table)
-        if name in self.collected:
+        if name in self.collected or (table == "users" and name == ADMINISTRATOR):
             return None
         if name in known:
             return self.tables[table].column(str(name))

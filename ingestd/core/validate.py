@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestd.core import findings
-from ingestd.core.columns import arrow, is_blank
+from ingestd.core.columns import arrow, is_blank, to_series
 from ingestd.core.findings import CATALOGUE
 from ingestd.core.hashing import hash_ids, hash_rows
 from ingestd.core.model import Batch, Cause, Hashes, Ints, Mask, Mode, Severity
@@ -23,7 +23,7 @@ from ingestd.core.ways import Ways
 from schemas import Column, Table
 
 NOT_COMPARED = ("status", "dateLastModified")
-"""A record in which only these differ has not changed."""
+"""A record in which only these differ has not changed, but for a status that is none of the standard's."""
 
 DELETED = ("tobedeleted", "inactive")
 """What `status` says of a record that is gone; the second word is 1.0's."""
@@ -120,8 +120,13 @@ def validate(
 
 
 def content_of(frame: pd.DataFrame, seed: int) -> Hashes:
-    """Return the hash of what is compared in each record; its id is what it is compared by."""
-    return hash_rows(frame, [name for name in frame.columns if name not in _IDENTITY], seed)
+    """Return the hash of what is compared in each record; its id is what it is compared by.
+
+    Of the status only a word of the sender's own is compared, because scope may ask for it.
+    """
+    own = pc.if_else(pc.equal(arrow(frame["status"]), "active"), "", arrow(frame["status"]))
+    frame = frame.assign(status=to_series(own).array)
+    return hash_rows(frame, ["status", *(name for name in frame.columns if name not in _IDENTITY)], seed)
 
 
 def _sound(table: Table, frame: pd.DataFrame) -> frozenset[str]:

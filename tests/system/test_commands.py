@@ -507,6 +507,7 @@ COMMANDS = (
     "explain-code",
     "generate",
     "init",
+    "scope",
     "maps",
     "once",
     "plan",

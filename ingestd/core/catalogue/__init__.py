@@ -23,7 +23,7 @@ GROUPS: Mapping[str, Mapping[str, Entry]] = MappingProxyType(
         "The values of a record": value.ENTRIES,
         "Records against each other": across.ENTRIES,
         "Mended or passed over": repairs.ENTRIES,
-        "Mapping": mapping.ENTRIES,
+        "Scope and mapping": mapping.ENTRIES,
     }
 )
 """The findings in the order of the stages, by what they are about."""

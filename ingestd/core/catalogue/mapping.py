@@ -4,6 +4,22 @@ from ingestd.core.catalogue.entry import Entry
 from ingestd.core.model import Severity
 
 ENTRIES = {
+    "listed-org-missing": Entry(
+        severity=Severity.ERROR,
+        title="An org that is wanted is not there",
+        message="the feed's scope names the org {id}, which the roster does not have",
+        cause="The org was renamed, closed or given another identifier, or the feed was set up for another district.",
+        remedy="Operator: correct scope.orgs. Vendor: send the org, with its identifier.",
+        source="systems.md C1",
+    ),
+    "listed-administrator-missing": Entry(
+        severity=Severity.WARNING,
+        title="An administrator who is not there",
+        message="no user is the one in place {count} of the feed's administrators",
+        cause="Who was named has left, or has another e-mail address or username by now.",
+        remedy="Operator: correct the list of administrators.",
+        source="systems.md E5",
+    ),
     "unmapped-value": Entry(
         severity=Severity.ERROR,
         title="A value that no map has",
