@@ -9,14 +9,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from ingestd.core import findings
 from ingestd.core.administrators import with_administrators
 from ingestd.core.collect import collect
-from ingestd.core.columns import arrow, to_series
+from ingestd.core.columns import to_series
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import plan_target
-from ingestd.core.rules import OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import Joins, OnUnmapped, Rule, Rules, Target
+from ingestd.core.verbs import join
 from ingestd.stages import Stages
 from ingestd.store import Store
 from ingestd.tables import Tables
@@ -78,9 +81,23 @@ class Targets:
         """Return the records with the columns that are collected for them, users with that of administrators."""
         if target.source == "users" and target.fields:
             frame = with_administrators(frame, self.administrators)
-        ids = arrow(frame["sourcedId"])
-        lists = {name: collect(ids, self.tables.after(one.table), one) for name, one in target.collect.items()}
-        return frame.assign(**{name: to_series(values).array for name, values in lists.items()}) if lists else frame
+        frame = self._join(frame, target.joins)
+        lists: dict[str, pa.Array] = {}
+        for name, one in target.collect.items():
+            related = self._join(self.tables.after(one.table), one.joins)
+            lists[name], crowded = collect(frame, related, one)
+            if crowded:
+                told = findings.batch(
+                    "too-many-related", file=f"{target.source}.csv", stands_for=crowded, target=target.name, name=name,
+                    limit=one.most,
+                )  # fmt: skip
+                self.batches.append(told)
+        return _with_columns(frame, lists)
+
+    def _join(self, frame: pd.DataFrame, joins: Joins) -> pd.DataFrame:
+        """Return the records with columns of those that they refer to."""
+        related = {one.table: self.tables.after(one.table) for one in joins.values()}
+        return _with_columns(frame, {name: join(frame, one, related[one.table]) for name, one in joins.items()})
 
     def _lookups(self, target: Target) -> Lookups:
         found: Lookups = {}
@@ -100,9 +117,13 @@ class Targets:
                 self.breaches.append(Breach("unmapped-values", message, mapped.target.name, None, count))
 
 
+def _with_columns(frame: pd.DataFrame, columns: Mapping[str, pa.Array]) -> pd.DataFrame:
+    return frame.assign(**{name: to_series(values).array for name, values in columns.items()}) if columns else frame
+
+
 def _is_local(target: Target) -> bool:
     """Return whether a record's key is its own sourcedId, safe or as it is, so that no other record gives the same."""
-    if target.each:
+    if target.each or target.merge_by:
         return False
     if target.fields is None:
         return target.key == ("sourcedId",)

@@ -109,6 +109,7 @@ def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
 
 def _choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:
     chosen = frame[verbs.fulfils(frame, target.where)] if target.where else frame
+    chosen = verbs.merge(chosen, target.merge_by, target.lists) if target.merge_by else chosen
     return verbs.per_item(chosen, target.each) if target.each else chosen
 
 
@@ -124,7 +125,7 @@ def _fields(
     for name, rule in target.fields.items():
         values = _look_up(rule, frame, lookups)
         if rule.map:
-            values, missed = verbs.map_values(values, rules.maps[rule.map])
+            values, missed = verbs.map_values(values, rules.maps[rule.map], ignore_case=rules.ignore_case)
             misses[rule.map] = misses.get(rule.map, False) | missed
         written = verbs.write(rule, values)
         if written is not values and (lost := verbs.count_blanks(written) - verbs.count_blanks(values)):

@@ -9,8 +9,8 @@ from ingestd.core.model import OnAbsent
 METADATA = "metadata."
 """Prefix of the columns that a vendor may add; no binding knows them, so no rule can be checked against them."""
 
-Conditions = Mapping[str, tuple[str, ...]]
-"""By column the values of which a record must have one. All columns must agree."""
+Conditions = Mapping[str, tuple[str, ...] | bool]
+"""By column the values of which a record must have one, or whether it must have any. All columns must agree."""
 
 
 class OnUnmapped(StrEnum):
@@ -29,12 +29,31 @@ class Case(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """A column that a record gets by a reference: what the record of `table` that `reference` names has in `take`."""
+
+    reference: str
+    table: str
+    take: str
+
+
+Joins = Mapping[str, Join]
+"""By name, such as `userSourcedId.role`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """How one field of a target record is made. `template` alternates text and columns: text first, text last."""
+    """How one field of a target record is made. `template` alternates text and columns: text first, text last.
+
+    `others` are columns that are asked where `column` is blank. `flags` are columns; the value is the list of the names
+    of those that are `true`.
+    """
 
     column: str | None = None
+    others: tuple[str, ...] = ()
     const: str | None = None
     template: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     when: Conditions = field(default_factory=dict)
     item: int | None = None
     lookup: str | None = None
@@ -48,7 +67,7 @@ class Rule:
 
     def sources(self) -> tuple[str, ...]:
         """Return the columns of the source table that the value is made of."""
-        return self.template[1::2] if self.column is None else (self.column,)
+        return (*self.template[1::2], *self.flags) if self.column is None else (self.column, *self.others)
 
     def columns(self) -> tuple[str, ...]:
         """Return all columns of the source table that are read."""
@@ -57,25 +76,32 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """A list that a record gets from those that refer to it: the `take` of each record of `table` with its id in `by`.
+    """A list of what is related to a record, in either direction or both: the `take` of each related record, once.
 
-    `order` are columns of that table, those with a minus descending; of equals the lesser value comes first.
+    `by` is the column of `table` that refers to the record, `of` the record's own column that refers to `table`.
+    `order` are columns of the table, those with a minus descending; of equals the lesser value comes first. Without it
+    those of the record's own list come first and in its order. `most`: how many at most. `joins` are of the table.
     """
 
     table: str
-    by: str
+    by: str | None
     take: str
     where: Conditions = field(default_factory=dict)
     order: tuple[str, ...] = ()
+    of: str | None = None
+    most: int | None = None
+    joins: Joins = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """One target table. Without `fields` it takes its source's columns as they are.
 
-    `collect` has further columns of the source, lists all. `each` is a list column of the source: its records are taken
-    once per item. `spread` has fields that are lists, each with the number of columns that it has: of `room = 3` there
-    are fields `room`, `room_2` and `room_3`.
+    `joins` and `collect` have further columns of the source, those of `collect` lists. `merge_by` are columns: records
+    that agree in them are taken for one, the first by sourcedId, with the items of all in its `lists`. `each` is a list
+    column of the source: its records are taken once per item. `spread` has fields that are lists, each with the number
+    of columns that it has: of `room = 3` there are fields `room`, `room_2` and `room_3`. `create_only` fields are told
+    to the application when it gets a record for the first time, and never again.
     """
 
     name: str
@@ -83,23 +109,33 @@ class Target:
     key: tuple[str, ...]
     on_absent: OnAbsent
     where: Conditions = field(default_factory=dict)
+    joins: Joins = field(default_factory=dict)
     collect: Mapping[str, Collect] = field(default_factory=dict)
+    merge_by: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     each: str | None = None
     spread: Mapping[str, int] = field(default_factory=dict)
     update: tuple[str, ...] | None = None
+    create_only: tuple[str, ...] = ()
     fields: Mapping[str, Rule] | None = None
 
     def lookups(self) -> set[str]:
         """Return the tables that are looked into beside the source."""
         collected = {one.table for one in self.collect.values()}
+        joins = [*self.joins.values(), *(join for one in self.collect.values() for join in one.joins.values())]
+        collected |= {join.table for join in joins}
         return collected | {rule.lookup for rule in (self.fields or {}).values() if rule.lookup}
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All target tables in their order, the value maps, and a fingerprint that changes with any of it."""
+    """All target tables in their order, the value maps, and a fingerprint that changes with any of it.
+
+    `ignore_case`: whether value maps take a value in any case.
+    """
 
     targets: tuple[Target, ...]
     maps: Mapping[str, Mapping[str, str]]
     on_unmapped: OnUnmapped
     fingerprint: str
+    ignore_case: bool = False

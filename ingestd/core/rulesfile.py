@@ -1,33 +1,23 @@
 """Reads a rules file: closed verbs, no code, checked on load, all faults at once (DESIGN section 9)."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from phonenumbers import SUPPORTED_REGIONS
-
-from ingestd.core.administrators import COLUMN as ADMINISTRATOR
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
-from ingestd.core.rules import METADATA, Case, Collect, Conditions, OnUnmapped, Rule, Rules, Target
-from ingestd.core.toml import TomlReader, hint, not_one_of
-from schemas import Column, Shape
+from ingestd.core.rulefields import UNKNOWN, FieldsReader
+from ingestd.core.rules import METADATA, Collect, OnUnmapped, Rule, Rules, Target
+from ingestd.core.toml import not_one_of
+from schemas import Shape
 
-FIELD_VERBS = (
-    "from", "const", "template", "when", "item", "lookup", "take", "map", "date", "phone", "safe_id", "default", "case",
+TABLE_VERBS = (
+    "name", "from", "where", "collect", "merge_by", "each", "key", "on_absent", "update", "create_only", "spread",
+    "fields",
 )  # fmt: skip
-TABLE_VERBS = ("name", "from", "where", "collect", "each", "key", "on_absent", "update", "spread", "fields")
-COLLECT_VERBS = ("from", "by", "take", "where", "order")
-PLANNED = ("merge_by",)
-"""Verbs of the design that this version does not carry out; a rules file that uses one is refused."""
+COLLECT_VERBS = ("from", "by", "of", "take", "where", "order", "most")
 MOST_SPREAD = 999
 """Into how many columns a list may be spread: Apple School Manager's location_id has so many (systems.md 2.1)."""
-_UNKNOWN = ""
-"""Stands for a source that is not a table: nothing is said of its columns, for that would only follow from it."""
-_SLOT = re.compile(r"\{([^{}]*)\}")
-_DATE = re.compile(r"([^%]|%[Ymdyj%])*%[Ymdyj]([^%]|%[Ymdyj%])*")
-"""How dates may be written: what does not depend on the machine's language."""
 
 
 def parse_rules(data: Mapping[str, Any], tables: Mapping[str, Shape]) -> tuple[Rules, tuple[str, ...]]:
@@ -46,27 +36,20 @@ def parse_rules(data: Mapping[str, Any], tables: Mapping[str, Shape]) -> tuple[R
 
 
 @dataclass(slots=True)
-class _Reader(TomlReader):
-    """Reads what it can and notes what it cannot.
-
-    `maps` are the names of the value maps that there are, `collected` the columns that the table at hand gets beside
-    its source's.
-    """
-
-    tables: Mapping[str, Shape] = field(default_factory=dict)
-    maps: tuple[str, ...] = ()
-    collected: tuple[str, ...] = ()
+class _Reader(FieldsReader):
+    """Reads the tables of a file, and the value maps."""
 
     def rules(self, data: Mapping[str, Any]) -> Rules:
         self.check_keys("", data, ("table", "maps"))
         maps = dict(self.table("maps", data.get("maps", {})))
         on_unmapped = self.choice("maps.on_unmapped", maps.pop("on_unmapped", "hold_record"), OnUnmapped)
+        ignore_case = self.flag("maps.ignore_case", maps.pop("ignore_case", False))
         self.maps = tuple(maps)
         value_maps = {name: self.value_map(f"maps.{name}", entries) for name, entries in maps.items()}
         targets = tuple(self.target(i, entry) for i, entry in enumerate(self.entries(data.get("table")), 1))
         self.check_twice("table", [target.name for target in targets])
-        fingerprint = f"{seed_of(repr((targets, sorted(value_maps.items()), on_unmapped))):016x}"
-        return Rules(targets, value_maps, on_unmapped, fingerprint)
+        fingerprint = f"{seed_of(repr((targets, sorted(value_maps.items()), on_unmapped, ignore_case))):016x}"
+        return Rules(targets, value_maps, on_unmapped, fingerprint, ignore_case)
 
     # Tables -------------------------------------------------------------------------------------------------
 
@@ -82,6 +65,7 @@ class _Reader(TomlReader):
         self.check_keys(f"{where}.", entry, TABLE_VERBS)
         self.check_name(f"{where}.name", name)
         source = self.source(f"{where}.from", entry.get("from"))
+        self.joins, self.collected = {}, ()
         collect = self.collect(f"{where}.collect", source, entry.get("collect", {}))
         self.collected = tuple(collect)
         fields = self.fields(f"{where}.fields", source, entry["fields"]) if "fields" in entry else None
@@ -91,25 +75,53 @@ class _Reader(TomlReader):
             self.check_twice(f"{where}.spread", tuple(fields))
         made = self.columns(source) if fields is None else tuple(fields)
         key = self.names(f"{where}.key", entry.get("key"), made)
-        update = None
-        if "update" in entry:
-            update = self.names(f"{where}.update", entry["update"], made, is_open=fields is None)
-            self.faults += [
-                f"{where}.update: {one!r} is of the key, which never changes" for one in update if one in key
-            ]
-            update = tuple(column for name in update for column in _columns_of(name, spread.get(name, 1)))
+        update, create_only = self.changing(where, entry, made, key, spread, is_open=fields is None)
+        given = self.conditions(f"{where}.where", source, entry.get("where", {}))
+        each = self.each(f"{where}.each", source, entry.get("each"))
+        merge_by = self.merge_by(f"{where}.merge_by", source, entry.get("merge_by"))
+        lists = tuple(name for name in self.columns(source) if self.tables[source].column(name).many)
         return Target(
             name=str(name),
             source=source,
             key=key,
             on_absent=self.choice(f"{where}.on_absent", entry.get("on_absent", "deactivate"), OnAbsent),
-            where=self.conditions(f"{where}.where", source, entry.get("where", {})),
+            where=given,
+            joins=self.joins.get(source, {}),
             collect=collect,
-            each=self.each(f"{where}.each", source, entry.get("each")),
+            merge_by=merge_by,
+            lists=(*lists, *collect) if merge_by else (),
+            each=each,
             spread=spread,
             update=update,
+            create_only=create_only,
             fields=fields,
         )
+
+    def changing(
+        self, where: str, entry: Mapping[str, Any], made: Sequence[str], key: Sequence[str],
+        spread: Mapping[str, int], *, is_open: bool,
+    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:  # fmt: skip
+        """Read which fields change after creation, None for all, and which are told at creation alone."""
+        if "update" in entry and "create_only" in entry:
+            self.faults.append(f"{where}: has both update and create_only; each says what the other leaves")
+        found = {}
+        for verb in ("update", "create_only"):
+            names = self.names(f"{where}.{verb}", entry[verb], made, is_open=is_open) if verb in entry else ()
+            self.faults += [
+                f"{where}.{verb}: {one!r} is of the key, which never changes" for one in names if one in key
+            ]
+            found[verb] = tuple(column for name in names for column in _columns_of(name, spread.get(name, 1)))
+        if "update" in entry:
+            return found["update"], tuple(name for name in made if name not in (*found["update"], *key))
+        if found["create_only"]:
+            return tuple(name for name in made if name not in (*found["create_only"], *key)), found["create_only"]
+        return None, ()
+
+    def merge_by(self, where: str, source: str, given: object) -> tuple[str, ...]:
+        names = self.texts(where, given, "column") if given is not None else ()
+        for name in names:
+            self.column(where, source, name)
+        return names
 
     def collect(self, where: str, source: str, given: object) -> dict[str, Collect]:
         found = {}
@@ -122,14 +134,26 @@ class _Reader(TomlReader):
             self.check_name(at, name)
             if name in self.columns(source):
                 self.faults.append(f"{at}: {source} has a column {name} already; choose another name")
-            table = self.source(f"{at}.from", entry.get("from"))
-            found[name] = Collect(
-                table=table,
-                by=self.reference(f"{at}.by", table, source, entry.get("by")),
-                take=self.needed(f"{at}.take", table, entry.get("take")),
-                where=self.conditions(f"{at}.where", table, entry.get("where", {})),
-                order=self.order(f"{at}.order", table, entry.get("order")),
-            )
+            found[name] = self.list_of(at, source, entry)
+        return found
+
+    def list_of(self, at: str, source: str, entry: Mapping[str, Any]) -> Collect:
+        """Read one list of what is related to a record."""
+        table = self.source(f"{at}.from", entry.get("from"))
+        if not {"by", "of"} & set(entry):
+            self.faults.append(f"{at}: needs by, the column of {table} that refers to {source}; or of, the other way")
+        outer, self.joins = self.joins, {}
+        found = Collect(
+            table=table,
+            by=self.reference(f"{at}.by", table, source, entry["by"]) if "by" in entry else None,
+            take=self.needed(f"{at}.take", table, entry.get("take")),
+            where=self.conditions(f"{at}.where", table, entry.get("where", {})),
+            order=self.order(f"{at}.order", table, entry.get("order")),
+            of=self.reference(f"{at}.of", source, table, entry["of"]) if "of" in entry else None,
+            most=self.item(f"{at}.most", entry.get("most")),
+            joins=self.joins.get(table, {}),
+        )
+        self.joins = outer
         return found
 
     def needed(self, where: str, table: str, given: object) -> str:
@@ -182,7 +206,7 @@ class _Reader(TomlReader):
         if isinstance(name, str) and name in self.tables:
             return name
         self.faults.append(f"{where}: {not_one_of(name, self.tables)}")
-        return _UNKNOWN
+        return UNKNOWN
 
     def names(self, where: str, given: object, allowed: Sequence[str], *, is_open: bool = False) -> tuple[str, ...]:
         names = self.texts(where, given, "field")
@@ -192,112 +216,11 @@ class _Reader(TomlReader):
         self.check_twice(where, names)
         return names
 
-    def conditions(self, where: str, source: str, given: object) -> Conditions:
-        found = {}
-        for name, values in self.table(where, given).items():
-            column = self.column(f"{where}.{name}", source, name)
-            found[name] = self.texts(f"{where}.{name}", values if isinstance(values, list) else [values], "value")
-            words = column.values if column else ()
-            self.faults += [
-                f"{where}.{name}: {not_one_of(one, words)}" for one in found[name] if words and one not in words
-            ]
-        return found
-
-    # Fields -------------------------------------------------------------------------------------------------
-
-    def fields(self, where: str, source: str, given: object) -> dict[str, Rule]:
-        entries = self.table(where, given)
-        if not entries and isinstance(given, dict):
-            self.faults.append(f"{where}: needs at least one field; without the table, all columns are taken")
-        self.check_twice(where, tuple(entries))
-        return {name: self.rule(f"{where}.{name}", source, name, entry) for name, entry in entries.items()}
-
-    def rule(self, where: str, source: str, name: str, given: object) -> Rule:
-        entry = self.table(where, given, ' such as { from = "sourcedId" }')
-        self.check_name(where, name)
-        self.check_keys(f"{where}.", entry, FIELD_VERBS)
-        if isinstance(given, dict) and sum(verb in entry for verb in ("from", "const", "template")) != 1:
-            self.faults.append(f"{where}: needs exactly one of from, const, template")
-        rule = Rule(
-            column=self.text(f"{where}.from", entry.get("from")),
-            const=self.text(f"{where}.const", entry.get("const")),
-            template=self.template(f"{where}.template", self.text(f"{where}.template", entry.get("template"))),
-            when=self.conditions(f"{where}.when", source, entry.get("when", {})),
-            item=self.item(f"{where}.item", entry.get("item")),
-            lookup=self.text(f"{where}.lookup", entry.get("lookup")),
-            take=self.text(f"{where}.take", entry.get("take")),
-            map=self.text(f"{where}.map", entry.get("map")),
-            date=self.date(f"{where}.date", entry.get("date")),
-            phone=self.phone(f"{where}.phone", entry.get("phone")),
-            safe_id=self.flag(f"{where}.safe_id", entry.get("safe_id", False)),
-            default=self.text(f"{where}.default", entry.get("default")) or "",
-            case=self.choice(f"{where}.case", entry["case"], Case) if "case" in entry else None,
-        )
-        self.check_rule(where, source, rule)
-        return rule
-
-    def template(self, where: str, given: str | None) -> tuple[str, ...]:
-        parts = tuple(_SLOT.split(given)) if given is not None else ()
-        if parts and (len(parts) == 1 or any(brace in text for text in parts[::2] for brace in "{}")):
-            self.faults.append(f'{where}: must name columns in braces, like "{{familyName}}, {{givenName}}"')
-        return parts
-
-    def item(self, where: str, given: object) -> int | None:
-        if given is None or (type(given) is int and given > 0):
-            return given
-        self.faults.append(f"{where}: {given!r} is not a number from 1")
-        return None
-
-    def date(self, where: str, given: object) -> str | None:
-        if given is None or (isinstance(given, str) and _DATE.fullmatch(given)):
-            return given
-        self.faults.append(f'{where}: {given!r} is not a form of dates, like "%m/%d/%Y"; known are %Y %m %d %y %j')
-        return None
-
-    def phone(self, where: str, given: object) -> str | None:
-        if given is None or (isinstance(given, str) and given in SUPPORTED_REGIONS):
-            return given
-        self.faults.append(f'{where}: {given!r} is not a country of two capital letters, like "US"')
-        return None
-
-    def check_rule(self, where: str, source: str, rule: Rule) -> None:
-        for name in rule.sources():
-            self.column(where, source, name)
-        if (rule.lookup is None) != (rule.take is None):
-            self.faults.append(f"{where}: lookup and take go together")
-        elif rule.lookup is not None and rule.lookup not in self.tables:
-            self.faults.append(f"{where}.lookup: {not_one_of(rule.lookup, self.tables)}")
-        elif rule.lookup is not None:
-            self.column(f"{where}.take", rule.lookup, rule.take)
-        if rule.map is not None and rule.map not in self.maps:
-            self.faults.append(f"{where}.map: there is no [maps.{rule.map}]{hint(rule.map, self.maps)}")
-
     # Values -------------------------------------------------------------------------------------------------
 
     def value_map(self, where: str, given: object) -> dict[str, str]:
         entries = dict(self.table(where, given, ' of "found value" = "target value"'))
         return {found: self.text(f"{where}.{found}", value) or "" for found, value in entries.items()}
-
-    def check_keys(self, where: str, entry: Mapping[str, Any], allowed: Sequence[str]) -> None:
-        """Refuse keys that are not among those allowed, and the verbs that are to come."""
-        planned = [key for key in entry if key in PLANNED]
-        self.faults += [
-            f"{where}{key}: the verb {key} is planned and not part of this version; remove it" for key in planned
-        ]
-        TomlReader.check_keys(self, where, {key: entry[key] for key in entry if key not in planned}, allowed)
-
-    def columns(self, table: str) -> tuple[str, ...]:
-        return () if table == _UNKNOWN else self.tables[table].header
-
-    def column(self, where: str, table: str, name: str | None) -> Column | None:
-        known = self.columns(table)
-        if name in self.collected or (table == "users" and name == ADMINISTRATOR):
-            return None
-        if name in known:
-            return self.tables[table].column(str(name))
-        if known and not str(name).startswith(METADATA):
-            self.faults.append(f"{where}: {table} has no column {name!r}{hint(name, known)}")
-        return None
 
 
 def _columns_of(name: str, most: int) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The verbs of rules, over whole columns. Those of a field take an array of texts and return one of the same length."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestd.core.columns import arrow, blanks, by_distinct, to_series
+from ingestd.core.columns import arrow, blanks, by_distinct, flat, to_series
 from ingestd.core.model import Mask
 from ingestd.core.phones import e164
-from ingestd.core.rules import Case, Conditions, Rule
+from ingestd.core.rules import Case, Conditions, Join, Rule
 from ingestd.core.safe_ids import safe_ids
 
 _UNMAPPED = "\0"
@@ -21,20 +21,67 @@ Lookups = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 def fulfils(frame: pd.DataFrame, conditions: Conditions) -> Mask:
-    """Return which records have, in every column named, one of its values."""
+    """Return which records have, in every column named, one of its values, or any value at all, or none."""
     chosen = np.ones(len(frame), bool)
-    for column, values in conditions.items():
-        words = pa.array(values, pa.large_string())
-        chosen &= pc.is_in(column_of(frame, column), words).to_numpy(zero_copy_only=False)
+    for name, wanted in conditions.items():
+        column = column_of(frame, name)
+        if isinstance(wanted, bool):
+            holds = pc.not_equal(column, "") if wanted else pc.equal(column, "")
+        else:
+            holds = pc.is_in(column, pa.array(wanted, pa.large_string()))
+        chosen &= holds.to_numpy(zero_copy_only=False)
     return chosen
 
 
 def per_item(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the records once per item of a list, with the item in its place; one that a list repeats counts once."""
-    parts = pc.split_pattern(column_of(frame, column), ",")
-    found = pd.DataFrame({"row": pc.list_parent_indices(parts).to_numpy(), "item": to_series(pc.list_flatten(parts))})
-    found = found[found["item"] != ""].drop_duplicates()
+    found = items(column_of(frame, column))
     return frame.iloc[found["row"]].assign(**{column: found["item"].array})
+
+
+def items(lists: pa.Array) -> pd.DataFrame:
+    """Return `row` and `item` for each item of some lists, in their order, each once."""
+    parts = pc.split_pattern(lists, ",")
+    texts = pc.utf8_trim_whitespace(pc.list_flatten(parts))
+    found = pd.DataFrame({"row": pc.list_parent_indices(parts).to_numpy(), "item": to_series(texts)})
+    return found[found["item"] != ""].drop_duplicates()
+
+
+def join(frame: pd.DataFrame, one: Join, related: pd.DataFrame) -> pa.Array:
+    """Return what the record that each one refers to has in a column; a blank if there is none."""
+    at = pc.index_in(column_of(frame, one.reference), value_set=column_of(related, "sourcedId"))
+    return pc.fill_null(column_of(related, one.take).take(at), "")
+
+
+def merge(frame: pd.DataFrame, by: Sequence[str], lists: Sequence[str]) -> pd.DataFrame:
+    """Return records of which those that agree in the columns `by` are one: the first by sourcedId.
+
+    It has the items of all of them in each of `lists`, its own first. What is blank in all of `by` agrees with nothing.
+    """
+    ids = column_of(frame, "sourcedId")
+    frame = frame.iloc[pc.sort_indices(ids).to_numpy()].reset_index(drop=True)
+    keys = pd.DataFrame({name: to_series(column_of(frame, name)) for name in by})
+    blank = (keys == "").all(axis=1).to_numpy()
+    group = np.where(blank, len(frame) + np.arange(len(frame)), keys.groupby(list(by), sort=False).ngroup())
+    kept = ~pd.Series(group).duplicated().to_numpy()
+    if kept.all():
+        return frame
+    merged = frame[kept].reset_index(drop=True)
+    place = pd.Index(group[kept])
+    for name in lists:
+        found = items(column_of(frame, name))
+        found["row"] = place.get_indexer(group[found["row"].to_numpy()])
+        merged[name] = to_series(joined(found.drop_duplicates(), len(merged))).array
+    return merged
+
+
+def joined(found: pd.DataFrame, count: int) -> pa.Array:
+    """Return `count` lists out of `row` and `item`, the items in the order in which they come."""
+    table = pa.table({"row": found["row"].to_numpy(), "item": arrow(found["item"])})
+    lists = table.group_by("row", use_threads=False).aggregate([("item", "list")])
+    texts = pc.binary_join(flat(lists["item_list"]), _text(","))
+    at = pc.index_in(pa.array(np.arange(count)), value_set=flat(lists["row"]))
+    return pc.fill_null(texts.take(at), "").cast(pa.large_string())
 
 
 def count_longer(values: pa.Array, most: int) -> int:
@@ -64,10 +111,11 @@ def look_up(rule: Rule, values: pa.Array, lookups: Lookups) -> pa.Array:
     return by_distinct(values, lambda sourced_id: found.get(sourced_id, ""))[0]
 
 
-def map_values(values: pa.Array, value_map: Mapping[str, str]) -> tuple[pa.Array, Mask]:
+def map_values(values: pa.Array, value_map: Mapping[str, str], *, ignore_case: bool = False) -> tuple[pa.Array, Mask]:
     """Map values; one that the map lacks becomes blank, and so does a blank unless the map has it."""
     entries = {"": "", **value_map}
-    mapped, _ = by_distinct(values, lambda value: entries.get(value, _UNMAPPED))
+    anyhow = {found.casefold(): value for found, value in entries.items()} if ignore_case else {}
+    mapped, _ = by_distinct(values, lambda value: entries.get(value, anyhow.get(value.casefold(), _UNMAPPED)))
     missed = pc.equal(mapped, _UNMAPPED)
     return pc.if_else(missed, "", mapped), missed.to_numpy(zero_copy_only=False)
 
@@ -100,7 +148,13 @@ def _begin(rule: Rule, frame: pd.DataFrame) -> pa.Array:
     if rule.const is not None:
         return pa.repeat(_text(rule.const), len(frame))
     if rule.column is not None:
-        return column_of(frame, rule.column)
+        columns = [column_of(frame, name) for name in (rule.column, *rule.others)]
+        filled = [pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values) for values in columns[:-1]]
+        return pc.coalesce(*filled, columns[-1]) if filled else columns[-1]
+    if rule.flags:
+        names = [pc.if_else(pc.equal(column_of(frame, name), "true"), f"{name},", "") for name in rule.flags]
+        listed = pc.binary_join_element_wise(*names, "").cast(pa.large_string())
+        return pc.utf8_rtrim(listed, ",")
     parts = [column_of(frame, part) if i % 2 else _text(part) for i, part in enumerate(rule.template)]
     return pc.binary_join_element_wise(*parts, _text(""))
 

@@ -44,6 +44,14 @@ ENTRIES = {
         remedy="Operator: give it more columns in [table.spread], as far as the application takes them.",
         source="ingestd",
     ),
+    "too-many-related": Entry(
+        severity=Severity.WARNING,
+        title="More related records than wanted",
+        message="a record of {file} has more than {limit} in {name}; {target} has the first of them",
+        cause="A student has more guardians than one expects: emergency contacts, say, were exported with them.",
+        remedy="Operator: raise `most` in the rules, or let in fewer by `where`.",
+        source="systems.md P24",
+    ),
     "unwritable-value": Entry(
         severity=Severity.WARNING,
         title="A value that could not be written",
