@@ -11,8 +11,8 @@ SOUND = {
     "password_policy,location_id,location_id_2,location_id_999\n"
     "P1,7,Ann,,Lee,9,ann@s.example,ann,4,L-1,,\n"
     'P2,,"Bo \\"B\\"",,"van\\\nDam",,,,,L2,L-1,L2\n',
-    "staff.csv": "person_id,person_number,first_name,middle_name,last_name,email_address,sis_username,location_id\n"
-    "T1,,Cy,,Ox,,,L-1\nT2,,Di,,Øst,,,L2\n",
+    "staff.csv": "person_id,person_number,first_name,middle_name,last_name,email_address,sis_username,location_id,"
+    "location_id_2,location_id_999\nT1,,Cy,,Ox,,,L-1,L2,L2\nT2,,Di,,Øst,,,L2,,\n",
     "courses.csv": "course_id,course_number,course_name,location_id\nC1,,Maths,L-1\n",
     "classes.csv": CLASSES + "K1,1,C1,T1,T2,,T2,L-1\nK2,,C1,,,,,L2\n",
     "rosters.csv": "roster_id,class_id,student_id\nR1,K1,P1\nR2,K1,P2\nR3,K2,P1\n",
@@ -54,8 +54,8 @@ BROKEN: list[tuple[Break, str]] = [
     *required(REQUIRED),
     *(
         (renamed(name, column, "else"), f"{name}:1 - {column} is missing")
-        for name, text in SOUND.items()
-        for column in text.partition("\n")[0].split(",")
+        for name, file in SOUND.items()
+        for column in file.partition("\n")[0].split(",")
         if column not in {"location_id_2", "location_id_999", "instructor_id_15"}
     ),
     *odd_values(apple.LAYOUT),
@@ -79,12 +79,14 @@ BROKEN: list[tuple[Break, str]] = [
     (more("classes.csv", "K2,,C1,,,,,L2\n"), "classes.csv:4 - class_id is that of classes.csv:3"),
     (more("rosters.csv", "R1,K2,P2\n"), "rosters.csv:5 - roster_id is that of rosters.csv:2"),
     (more("rosters.csv", "R4,K1,P1\n"), "rosters.csv:5 - class_id, student_id is that of rosters.csv:2"),
-    (more("staff.csv", "T1,,Ed,,Ash,,,L2\n"), "staff.csv:4 - person_id is that of staff.csv:2"),
+    (more("staff.csv", "T1,,Ed,,Ash,,,L2,,\n"), "staff.csv:4 - person_id is that of staff.csv:2"),
     (cell("staff.csv", "person_id", "P2", line=3), "staff.csv:3 - person_id is that of students.csv:3"),
     (cell("students.csv", "location_id", "L1"), "students.csv:2 - location_id is not a location_id of locations.csv"),
     (cell("students.csv", "location_id_2", "L9"), "students.csv:2 - location_id_2 is not a location_id of"),
     (cell("students.csv", "location_id_999", '"L-1,L2"'), "students.csv:2 - location_id_999 is not a location_id of"),
     (cell("staff.csv", "location_id", "l2"), "staff.csv:2 - location_id is not a location_id of locations.csv"),
+    (cell("staff.csv", "location_id_2", "L9"), "staff.csv:2 - location_id_2 is not a location_id of locations.csv"),
+    (cell("staff.csv", "location_id_999", "L9"), "staff.csv:2 - location_id_999 is not a location_id of locations.csv"),
     (cell("courses.csv", "location_id", "L1"), "courses.csv:2 - location_id is not a location_id of locations.csv"),
     (cell("classes.csv", "location_id", "L1"), "classes.csv:2 - location_id is not a location_id of locations.csv"),
     (cell("classes.csv", "course_id", "C9"), "classes.csv:2 - course_id is not a course_id of courses.csv"),

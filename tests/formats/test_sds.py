@@ -29,7 +29,7 @@ SOUND = package(
     "Y1,2027,schoolYear,2027,2026-08-20,2027-06-01\nT1,Fall,term,2027,2026-08-20,2026-12-20\n",
     courses="sourcedId,orgSourcedId,title,code,schoolYearSourcedId,subject,grade\nC1,S_1,Art,A1,Y1,05,PS1\n",
     demographics="userSourcedId,sex,birthDate,birthCity,birthState,birthCountry,ethnicityCodes,raceCodes\n"
-    'U1,female,2012-02-29,,,,asian,white\nU3,,,,,,,"asian,white"\n',
+    'U1,female,2012-02-29,,,,asian,white\nU3,,,,,,"hispanicOrLatinoEthnicity,white","asian,white"\n',
     userFlags="userSourcedId,flag\nU1,iep\nU1,504\n",
     relationships="userSourcedId,relationshipUserSourcedId,relationshipRole\nU1,U2,guardian\n",
 )
@@ -97,6 +97,7 @@ BROKEN: list[tuple[Break, str]] = [
             ("courses", "grade", "KG1"),
             ("demographics", "sex", "F"),
             ("demographics", "raceCodes", '"asian, white"'),
+            ("demographics", "ethnicityCodes", '"asian,latino"'),
             ("relationships", "relationshipRole", "mother"),
         )
     ),
