@@ -29,7 +29,7 @@ from ingestd.cli import main
 from ingestd.config import load as load_config
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken
-from ingestd.rulebook import load_rules
+from ingestd.rulebook import rules_of
 from ingestd.runs import Stop, utc_now
 from ingestd.sources.base import Drop
 from ingestd.stages import Show, Stages
@@ -249,7 +249,7 @@ class Place:
     ) -> Feed:
         """Open a feed in this process; the caller closes it."""
         config = load_config(self.config)
-        rules = load_rules(config.feeds[name].rules)
+        rules = rules_of(config.feeds[name])
         return Feed(config.feeds[name], rules, config.state_dir, show=show, clock=clock, stages=stages)
 
     def copy_to(self, folder: Path) -> "Place":

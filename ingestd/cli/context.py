@@ -69,10 +69,10 @@ class App:
     def open_feed(self, name: str, show: "Show | None" = None) -> "Feed":
         """Return a feed that the caller closes."""
         from ingestd.feed import Feed
-        from ingestd.rulebook import load_rules
+        from ingestd.rulebook import rules_of
 
         settings = self.config.feeds[name]
-        rules, state_dir = load_rules(settings.rules), self.config.state_dir
+        rules, state_dir = rules_of(settings), self.config.state_dir
         served_inbox = state_dir / "server" / name / "inbox" if self.config.server else None
         return Feed(settings, rules, state_dir, show=show, served_inbox=served_inbox)
 

@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ingestd.cli.context import App, echo_json, json_option, pass_app
 from ingestd.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from ingestd.config import Feed
 
 
 @click.command()
@@ -47,17 +51,17 @@ def config_check(app: App, as_json: bool) -> None:
 def config_problems(app: App) -> list[str]:
     """Return all faults of the configuration and of the rules that it names."""
     try:
-        rules = {feed.rules for feed in app.config.feeds.values()}
+        feeds = app.config.feeds.values()
     except ConfigError as error:
         return [*error.problems]
-    return [problem for path in sorted(rules) for problem in _rules_problems(path)]
+    return list(dict.fromkeys(problem for feed in feeds for problem in _rules_problems(feed)))
 
 
-def _rules_problems(path: Path) -> tuple[str, ...]:
-    from ingestd.rulebook import load_rules
+def _rules_problems(feed: "Feed") -> tuple[str, ...]:
+    from ingestd.rulebook import rules_of
 
     try:
-        load_rules(path)
+        rules_of(feed)
     except ConfigError as error:
         return error.problems
     return ()

@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 from pydantic import ValidationError
@@ -83,12 +84,45 @@ def _feed_files(folder: Path) -> list[Path]:
 def _read_feed(file: Path, places: Places) -> Feed:
     if not NAME.fullmatch(file.stem):
         raise ConfigError([f"{file}: a feed is named by its file, in a-z, 0-9, - and _, and begins with a-z or 0-9"])
-    return _read(file, Feed, places, key=file.stem)
+    return _read(file, Feed, places, over=_of_rules(_parse(file), places), key=file.stem)
 
 
-def _read(file: Path, model: type[_Model], places: Places, **given: str) -> _Model:
-    """Return one file as its model; `given` are the fields that do not come from the file."""
-    raw = _parse(file)
+def _of_rules(raw: Mapping[str, Any], places: Places) -> Mapping[str, Any]:
+    """Return what the rules of a feed say of feeds in their table `[feed]`; it holds unless the feed says otherwise.
+
+    Raises:
+        ConfigError: it is wrong.
+    """
+    name = raw.get("rules")
+    file = places.find("rules", name) if isinstance(name, str) and NAME.fullmatch(name) else None
+    given = _parse(file).get("feed", {}) if file and file.is_file() else {}
+    if not isinstance(given, dict):
+        raise ConfigError([f"{file}: feed: must be a table of a feed's settings"])
+    error = None
+    try:
+        Feed.model_validate({**given, "key": "feed"}, context=places)
+    except ValidationError as wrong:
+        error = wrong
+    if faults := list_faults(given, Feed, error):
+        raise ConfigError([f"{file}: feed.{fault}" for fault in faults])
+    return given
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tables of which the second says more; what is no table in both is the second's."""
+    both = {name: _merged(under[name], over[name]) for name in under if _are_tables(under[name], over.get(name))}
+    return {**under, **over, **both}
+
+
+def _are_tables(*values: object) -> bool:
+    return all(isinstance(value, dict) for value in values)
+
+
+def _read(
+    file: Path, model: type[_Model], places: Places, *, over: Mapping[str, Any] = MappingProxyType({}), **given: str
+) -> _Model:
+    """Return one file as its model, `over` what it need not say; `given` are the fields that do not come from files."""
+    raw = _merged(over, _parse(file))
     taken = [f"{name}: is not a setting; a feed is named by its file" for name in given if name in raw]
     error, value = None, None
     try:

@@ -325,6 +325,9 @@ class Feed(Settings):
     oneroster: Version | None = Field(None, description="the version to read as, whatever the manifest says")
     sis: SisFile | None = Field(None, description="the student information system")
     rules: Annotated[RulesFile, DefaultIs('"default"')] = Field(description="the mapping to the target tables")
+    maps: Mapping[str, Mapping[str, str]] = Field(
+        default_factory=dict, description="by name: entries of the rules' value maps that are this feed's own"
+    )
     administrators: tuple[str, ...] = Field(
         (), description="who may be administrators, by sourcedId, username or address; rules see `feed.administrator`"
     )

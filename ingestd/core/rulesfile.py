@@ -40,7 +40,7 @@ class _Reader(FieldsReader):
     """Reads the tables of a file, and the value maps."""
 
     def rules(self, data: Mapping[str, Any]) -> Rules:
-        self.check_keys("", data, ("table", "maps"))
+        self.check_keys("", data, ("table", "maps", "feed"))
         maps = dict(self.table("maps", data.get("maps", {})))
         on_unmapped = self.choice("maps.on_unmapped", maps.pop("on_unmapped", "hold_record"), OnUnmapped)
         ignore_case = self.flag("maps.ignore_case", maps.pop("ignore_case", False))
