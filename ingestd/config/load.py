@@ -59,12 +59,11 @@ def load(path: Path) -> Config:
     read = {file: _collect(problems, _read_feed, file, places) for file in _feed_files(path.parent / "feeds")}
     feeds = {file: feed for file, feed in read.items() if feed}
     named = dict.fromkeys(feed.sis for feed in feeds.values() if feed.sis)
-    every_sis = {file: _collect(problems, load_sis, file) for file in named}
+    systems = {file: _collect(problems, load_sis, file) for file in named}
     problems += [*_shared_inboxes(feeds), *_shared_files(feeds)]
     if problems or main is None:
         raise ConfigError(problems)
-    whole = [feed.of_sis(sis) if (sis := every_sis.get(feed.sis)) else feed for feed in feeds.values()]
-    by_key = {feed.key: feed for feed in whole}
+    by_key = {feed.key: feed.of_sis(systems[feed.sis]) if feed.sis else feed for feed in feeds.values()}
     return Config.model_construct(**dict(main), path=path.absolute(), feeds=by_key)
 
 

@@ -320,10 +320,10 @@ class Feed(Settings):
         """Return what is particular to the feed's SIS, None if it names none."""
         return self._particulars
 
-    def of_sis(self, particulars: Sis) -> "Feed":
+    def of_sis(self, particulars: Sis | None) -> "Feed":
         """Return the feed with what is particular to its SIS."""
         feed = self.model_copy()
-        feed._particulars = particulars
+        feed._particulars = particulars  # noqa: SLF001 - it is a copy of our own
         return feed
 
     @model_validator(mode="before")

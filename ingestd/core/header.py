@@ -1,7 +1,8 @@
 """A file's header, understood: columns by the standard's names, whatever the order, near misses repaired or hinted at.
 
 Law: a name is taken for another only where nothing else can be meant: the name that another version has for the same
-column, a spelling that exporters are known for, or what the feed's SIS is said to write. What merely resembles a name is a hint in the finding.
+column, a spelling that exporters are known for, or what the feed's SIS is said to write. What merely resembles a name
+is a hint in the finding.
 """
 
 import difflib

@@ -172,7 +172,6 @@ school = "schoolSourcedId"
 terms = "termSourcedIds"
 [headers.users]
 orgs = "orgSourcedIds"
-agents = "agentSourcedIds"
 [headers.enrollments]
 user = "userSourcedId"
 class = "classSourcedId"
@@ -182,11 +181,12 @@ school = "schoolSourcedId"
 
 @pytest.mark.skipif(not SAMPLES, reason="INGESTD_SAMPLES does not name the folder of sample drops")
 def test_headers_of_the_rest_api_are_read_where_the_sis_says_so(tmp_path: Path) -> None:
-    """usechalk is rejected for its headers alone; under a sis file that names them each is found."""
+    """The set usechalk is rejected for its headers alone; under a sis file that names them it is applied."""
     drop = (Path(str(SAMPLES)) / "usechalk.zip").read_bytes()
     plain, told_so = place(tmp_path / "plain"), place_of(tmp_path / "told", REST)
     once(plain, drop)
     once(told_so, drop)
-    before, after = documents_of(plain)[-1], documents_of(told_so)[-1]
-    assert {"missing-column", "header-alias"} & codes_of(before) == {"missing-column"}
-    assert {"missing-column", "header-alias"} & codes_of(after) == {"header-alias"}
+    assert (states_of(plain), states_of(told_so)) == (["rejected"], ["applied"])
+    assert "missing-column" in codes_of(documents_of(plain)[-1])
+    assert "missing-column" not in codes_of(documents_of(told_so)[-1])
+    assert set(live_of(told_so, "enrollments", "schoolSourcedId").values()) == {"org-springfield"}
