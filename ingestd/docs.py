@@ -13,7 +13,7 @@ import click
 
 from ingestd import log
 from ingestd.cli import main
-from ingestd.config import describe
+from ingestd.config import Identity, Sis, describe, load_sis, shipped_folder
 from ingestd.config.settings import FILES
 from ingestd.core.catalogue import BREACHES, GROUPS, Entry, fill
 from ingestd.core.state import STEPS, State
@@ -35,6 +35,18 @@ _OUTSIDE = re.compile(r" \(DESIGN [^)]*\)")
 def settings() -> str:
     """Return a table of the settings for each file of a configuration."""
     return "\n\n".join(f"`{file}`\n\n{_settings_of(file)}" for file in FILES)
+
+
+def systems() -> str:
+    """Return what is known of the student information systems that ship: a table of identities, then each alone."""
+    found = {path.stem: load_sis(path) for path in sorted((shipped_folder() / "sis").glob("*.toml"))}
+    fields = list(Identity.model_fields)
+    rows = (
+        (_code(name), _text(one.name), *(_text(getattr(one.identity, field)) or "not known" for field in fields))
+        for name, one in found.items()
+    )
+    identities = _table(("`sis`", "system", *map(_code, fields)), rows)
+    return "\n\n".join((identities, *(_system(name, one) for name, one in found.items())))
 
 
 def findings() -> str:
@@ -88,6 +100,17 @@ def modules() -> str:
     root = Path(inspect.getfile(log)).parent.parent
     layers = (_layer(root, root / folder, "**/*.py") for folder in (*(f"{TOP}/{name}" for name in LAYERS), LEAF))
     return "\n\n".join((_layer(root, root / TOP, "*.py"), *layers))
+
+
+def _system(name: str, one: Sis) -> str:
+    """Return what to know of one system, as a list."""
+    files = [f"{_code(f'{other}.csv')} is read as {_code(f'{table}.csv')}." for other, table in one.files.items()]
+    columns = [
+        f"In {_code(f'{table}.csv')} {_code(other)} is read as {_code(column)}."
+        for table, names in one.headers
+        for other, column in names.items()
+    ]
+    return "\n".join((f"{_code(name)}\n", *(f"- {line}" for line in (*map(_text, one.quirks), *files, *columns))))
 
 
 def _finding(found: tuple[str, Entry]) -> Sequence[str]:

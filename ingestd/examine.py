@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ingestd.ahead import ahead
 from ingestd.core import across, findings, manifest, version
@@ -90,7 +91,7 @@ def examine(package: Package, past: Past, terms: Terms, stages: Stages) -> Exami
 def _check(package: Package, past: Past, terms: Terms) -> tuple[str | None, Checked | None, tuple[Batch, ...]]:
     """Read the manifest, decide on the version, and hold the one against the files; no files if none is read."""
     read_manifest, found = _manifest(package, terms)
-    headers = {} if read_manifest else _headers(package)
+    headers = {} if read_manifest else _headers(package, terms.ways)
     decided, wrong = version.decide(read_manifest, package.names, headers, terms.oneroster)
     told = (*findings.strict((*package.batches, *found), terms.ways.strict, Severity.CATASTROPHIC), *wrong)
     if wrong:
@@ -132,13 +133,14 @@ def declared_modes(package: Package) -> dict[str, Mode]:
     return {name: mode for name, mode in modes.items() if mode is not Mode.ABSENT and f"{name}.csv" in package.files}
 
 
-def _headers(package: Package) -> dict[str, tuple[str, ...]]:
-    """Return the headers of the files of which every version has some."""
+def _headers(package: Package, ways: Ways) -> dict[str, tuple[str, ...]]:
+    """Return the headers of the files of which every version has some, other names exchanged for the standard's."""
     found = {}
     for name in NAMES[version.FIRST]:
         if f"{name}.csv" in package.files:
             first = next(package.stream(f"{name}.csv", _PEEK), b"")
-            found[name] = read_header(f"{name}.csv", first.partition(b"\n")[0].removesuffix(b"\r"))[0]
+            header = read_header(f"{name}.csv", first.partition(b"\n")[0].removesuffix(b"\r"))[0]
+            found[name] = ways.aliases.header(name, header)
     return {name: header for name, header in found.items() if header}
 
 
@@ -165,12 +167,13 @@ class _Work:
         live = self.past.live(table.name)
         with self.stages.measure("scan", table.name):
             seed = seed_of(self.terms.seed, self.terms.reading, table.version, mode)
-            scanned = scan(table.file, self._chunks(table.file), live, seed, table.told("sourcedId"))
+            meaning = partial(self.terms.ways.aliases.header, table.name)
+            scanned = scan(table.file, self._chunks(table.file), live, seed, table.told("sourcedId"), meaning)
         self.batches += scanned.batches
         if findings.is_rejected(scanned.batches):
             return
-        header = understand_header(table, scanned.header)
-        told = tuple(_as_of_another(table, scanned.header, header))
+        header = understand_header(table, scanned.header, self.terms.ways.aliases)
+        told = tuple(_as_of_another(table, meaning(scanned.header), header))
         self.batches += told
         if findings.is_rejected(told):
             return

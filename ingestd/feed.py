@@ -189,7 +189,8 @@ class Feed:
             spool = self.filing.spool(number)
             source = path.resolve()
             copied = copy_drop(Drop(source, look_of(source.stat()), 0.0), spool)
-            whole = completeness(copied.path, package_limits(self.settings.package), Stages(stop=stop))
+            limits, aliases = package_limits(self.settings.package), self.runs.policy.terms.ways.aliases
+            whole = completeness(copied.path, limits, Stages(stop=stop), aliases)
             run = self.runs.begin(number, spool, path.name, copied.sha256, {"modes": dict(whole.modes)})
             if blocker := self._blocker(run, (), stop):
                 return self.runs.wait(run, blocker)

@@ -83,7 +83,7 @@ class Claims:
 
     def _completeness(self, copied: Copied, stop: Stop) -> Completeness:
         limits = package_limits(self.runs.settings.package)
-        return completeness(copied.path, limits, Stages(stop=stop))
+        return completeness(copied.path, limits, Stages(stop=stop), self.runs.policy.terms.ways.aliases)
 
     def _wait(self, drop: Drop, why: Batch) -> None:
         self.waiting.append((drop.path, why))

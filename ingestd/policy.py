@@ -4,6 +4,7 @@ from math import ceil
 
 import ingestd
 from ingestd import config
+from ingestd.core.aliases import Aliases
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
 from ingestd.core.ways import Ways
@@ -17,7 +18,8 @@ def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
     """Return how a feed's drops are judged and mapped."""
     scope = scope_of(settings.scope)
     repairs = settings.repairs
-    ways = Ways(repairs.strict, repairs.encoding, repairs.date_form, settings.country)
+    aliases = settings.particulars.aliases if settings.particulars else Aliases()
+    ways = Ways(repairs.strict, repairs.encoding, repairs.date_form, settings.country, aliases)
     terms = Terms(
         required=settings.required,
         allow_missing=settings.allow_missing,

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ingestd import unpack, worker
 from ingestd.confine import Confined, Limits
+from ingestd.core.aliases import Aliases
 from ingestd.core.columns import TEXT
 from ingestd.core.model import Ints, Mode
 from ingestd.core.scan import Live
@@ -39,16 +40,19 @@ def be_nursery(descriptor: int) -> None:
     worker.be_nursery(descriptor, _warm_up)
 
 
-def completeness(path: Path, limits: PackageLimits, stages: Stages) -> Completeness:
+def completeness(path: Path, limits: PackageLimits, stages: Stages, aliases: Aliases = Aliases()) -> Completeness:
     """Return whether a drop is whole; one that cannot even be looked through is broken.
+
+    `aliases` are what its sender calls files.
 
     Raises:
         StoppingError, OSError, WorkerError, UnforeseenError: as `worker.run`.
     """
     prepare()
     size = path.stat().st_size
+    allowed = _allowed(limits, size)
     try:
-        return worker.run(_completeness, path.absolute(), limits, limits=_allowed(limits, size), stages=stages).value
+        return worker.run(_completeness, path.absolute(), limits, aliases, limits=allowed, stages=stages).value
     except unpack.PackageFault as fault:
         return Completeness(Verdict.BROKEN, fault.batch)
 
@@ -61,7 +65,8 @@ def confinement(path: Path) -> Confined:
     """
     prepare()
     limits = PackageLimits()
-    return worker.run(_completeness, path.absolute(), limits, limits=_allowed(limits, 0), stages=Stages()).confined
+    allowed = _allowed(limits, 0)
+    return worker.run(_completeness, path.absolute(), limits, Aliases(), limits=allowed, stages=Stages()).confined
 
 
 def read_package(path: Path, limits: PackageLimits, past: Snapshot | None, terms: Terms, stages: Stages) -> Examined:
@@ -81,7 +86,8 @@ def read_package(path: Path, limits: PackageLimits, past: Snapshot | None, terms
     prepare()
     path = path.absolute()
     with stages.measure("unpack"):
-        declared = worker.run(_declared, path, limits, limits=_allowed(limits, 0), stages=stages).value
+        aliases, allowed = terms.ways.aliases, _allowed(limits, 0)
+        declared = worker.run(_declared, path, limits, aliases, limits=allowed, stages=stages).value
     known = {name: past.live(name) for name in shapes()} if past else {}  # written anew here if need be: no worker can
     place = past.place if past else None
     allowed = _allowed(limits, min(declared, limits.total_bytes))
@@ -128,24 +134,24 @@ class _Remembered:
         return tuple(self.past.notes(name))
 
 
-def _completeness(_stages: Stages, path: Path, limits: PackageLimits) -> Completeness:
-    found = unpack.completeness(path, limits)
+def _completeness(_stages: Stages, path: Path, limits: PackageLimits, aliases: Aliases) -> Completeness:
+    found = unpack.completeness(path, limits, aliases)
     if found.verdict is not Verdict.COMPLETE:
         return found
-    with open_package(path, limits) as package:
+    with open_package(path, limits, aliases) as package:
         return replace(found, modes=declared_modes(package))
 
 
-def _declared(_stages: Stages, path: Path, limits: PackageLimits) -> int:
+def _declared(_stages: Stages, path: Path, limits: PackageLimits, aliases: Aliases) -> int:
     """Return how many bytes the files of a roster have, as they declare."""
-    with open_package(path, limits) as package:
+    with open_package(path, limits, aliases) as package:
         return sum(member.size for member in package.files.values())
 
 
 def _examined(stages: Stages, path: Path, limits: PackageLimits, place: Place | None, terms: Terms) -> Examined:
     """Read and compare. The live arrays stay here: whoever asks has them mapped itself."""
     past = _Remembered(open_snapshot(place, shapes())) if place else NoPast()
-    with open_package(path, limits) as package:
+    with open_package(path, limits, terms.ways.aliases) as package:
         examined = examine(package, past, terms, stages)
     settled = {name: replace(one, live=Live()) for name, one in examined.settled.items()}
     return replace(examined, settled=settled)

@@ -17,6 +17,7 @@ from typing import BinaryIO, Self, cast
 
 from isal import isal_zlib
 
+from ingestd.core.aliases import Aliases
 from ingestd.core.findings import batch
 from ingestd.core.layout import Layout, arrange, show
 from ingestd.core.model import Batch, Mode, Severity
@@ -117,17 +118,17 @@ class Completeness:
     modes: Mapping[str, Mode] = field(default_factory=dict)
 
 
-def open_package(path: Path, limits: PackageLimits) -> Package:
-    """Open a zip, or a folder of CSVs.
+def open_package(path: Path, limits: PackageLimits, aliases: Aliases = Aliases()) -> Package:
+    """Open a zip, or a folder of CSVs, whose files the sender may call as `aliases` say.
 
     Raises:
         PackageFault: its structure is not that of a safe, whole package. Its members' content is not looked at yet.
         OSError: it cannot be opened.
     """
-    return _open_folder(path, limits) if path.is_dir() else _open_zip(path, limits)
+    return _open_folder(path, limits, aliases) if path.is_dir() else _open_zip(path, limits, aliases)
 
 
-def completeness(path: Path, limits: PackageLimits) -> Completeness:
+def completeness(path: Path, limits: PackageLimits, aliases: Aliases = Aliases()) -> Completeness:
     """Return whether a drop is whole: its structure, and size and CRC of each member, read or not.
 
     A folder has no structure that would tell; it is complete if it can be opened.
@@ -137,11 +138,11 @@ def completeness(path: Path, limits: PackageLimits) -> Completeness:
     """
     try:
         if path.is_dir():
-            open_package(path, limits).close()
+            open_package(path, limits, aliases).close()
             return Completeness(Verdict.COMPLETE)
         with path.open("rb", buffering=0) as handle:
             entries = read_directory(handle, limits)
-            _arrange(entry.name for entry in entries)
+            _arrange((entry.name for entry in entries), aliases)
             for entry in entries:
                 deque(_inflate(handle, entry, CHUNK), maxlen=0)
     except PackageFault as fault:
@@ -151,9 +152,9 @@ def completeness(path: Path, limits: PackageLimits) -> Completeness:
     return Completeness(Verdict.COMPLETE)
 
 
-def _arrange(names: Iterable[str]) -> Layout:
+def _arrange(names: Iterable[str], aliases: Aliases) -> Layout:
     """Return the layout of the names, or raise the first thing in it that forbids to read the package."""
-    layout = arrange(names)
+    layout = arrange(names, aliases)
     for one in layout.batches:
         if one.severity is Severity.CATASTROPHIC:
             raise PackageFault(one)
@@ -163,11 +164,11 @@ def _arrange(names: Iterable[str]) -> Layout:
 # A zip --------------------------------------------------------------------------------------------------------------
 
 
-def _open_zip(path: Path, limits: PackageLimits) -> Package:
+def _open_zip(path: Path, limits: PackageLimits, aliases: Aliases) -> Package:
     with ExitStack() as stack:
         handle = stack.enter_context(path.open("rb", buffering=0))
         members = read_directory(handle, limits)
-        layout = _arrange(entry.name for entry in members)
+        layout = _arrange((entry.name for entry in members), aliases)
         entries = {entry.name: entry for entry in members}
         files = {file: Member(name, entries[name].size) for file, name in layout.files.items()}
 
@@ -229,13 +230,13 @@ def _deflated(packed: Iterator[bytes], entry: Entry, chunk: int) -> Iterator[byt
 # A folder -----------------------------------------------------------------------------------------------------------
 
 
-def _open_folder(path: Path, limits: PackageLimits) -> Package:
+def _open_folder(path: Path, limits: PackageLimits, aliases: Aliases) -> Package:
     """Open the plain files of a folder; links, devices and subfolders are not followed."""
     with os.scandir(path) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     plain = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
     sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in plain}
-    layout = _arrange(sizes)
+    layout = _arrange(sizes, aliases)
     files = {file: Member(name, sizes[name]) for file, name in layout.files.items()}
     largest = max((member.size for member in files.values()), default=0)
     total = sum(member.size for member in files.values())

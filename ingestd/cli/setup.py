@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,19 +33,33 @@ def config() -> None:
 @json_option
 @pass_app
 def config_check(app: App, as_json: bool) -> None:
-    """Tell all faults of the configuration at once."""
+    """Tell all faults of the configuration at once.
+
+    If it has none, also what to know of the student information systems that feeds name.
+    """
     from ingestd.core.report.words import plural
 
     problems = config_problems(app)
     feeds = 0 if problems else len(app.config.feeds)
+    systems = {} if problems else _systems(app)
     if as_json:
-        echo_json({"ok": not problems, "feeds": feeds, "problems": problems})
+        echo_json({"ok": not problems, "feeds": feeds, "problems": problems} | ({"sis": systems} if systems else {}))
     else:
         for problem in problems:
             click.echo(problem, err=True)
         said = plural(len(problems), "fault") if problems else f"The configuration is sound: {plural(feeds, 'feed')}"
         click.echo(f"{said}.")
+        for feed, system in systems.items():
+            click.echo(f"\n{feed}: {system['name']}")
+            for quirk in system["quirks"]:
+                click.echo(f"  - {quirk}")
     sys.exit(2 if problems else 0)
+
+
+def _systems(app: App) -> dict[str, dict[str, Any]]:
+    """Return of each feed that names its student information system what to know of that."""
+    named = {name: feed.particulars for name, feed in app.config.feeds.items()}
+    return {name: {"name": one.name, "quirks": list(one.quirks)} for name, one in named.items() if one}
 
 
 def config_problems(app: App) -> list[str]:

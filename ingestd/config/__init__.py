@@ -1,10 +1,10 @@
 """The configuration: TOML files in, one frozen `Config` out, or every fault at once in the operator's words.
 
-`words` and `places` are the bottom; `values` turns text into values, `models` says what a file may hold, `settings`
-tells it, `faults` explains what is wrong, `load` reads. Nothing else in ingestd knows pydantic.
+`words`, `places` and `base` are the bottom; `values` turns text into values, `models` and `sis` say what a file may
+hold, `settings` tells it, `faults` explains what is wrong, `load` reads. Nothing else in ingestd knows pydantic.
 """
 
-from ingestd.config.load import STANDARD, find, load
+from ingestd.config.load import STANDARD, find, load, load_sis
 from ingestd.config.models import (
     Config,
     Feed,
@@ -22,12 +22,14 @@ from ingestd.config.models import (
 )
 from ingestd.config.places import shipped, shipped_folder
 from ingestd.config.settings import Setting, describe
+from ingestd.config.sis import Identity, Sis
 
 __all__ = [
     "STANDARD",
     "Config",
     "Feed",
     "FolderSource",
+    "Identity",
     "Level",
     "Limits",
     "OnBreach",
@@ -39,9 +41,11 @@ __all__ = [
     "Setting",
     "SftpSource",
     "Sink",
+    "Sis",
     "describe",
     "find",
     "load",
+    "load_sis",
     "shipped",
     "shipped_folder",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ingestd.config.models import Settings
+from ingestd.config.base import Settings
 from ingestd.config.settings import NOT_YET, fields_of, kind_of, models_in, planned, settings_of
 from ingestd.config.words import hint, listed, one_of, quoted
 

@@ -12,9 +12,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
+from ingestd.config.base import Settings
 from ingestd.config.faults import list_faults
-from ingestd.config.models import Config, Feed, FolderSource, Main, Settings, SftpSource, Sis
+from ingestd.config.models import Config, Feed, FolderSource, Main, SftpSource
 from ingestd.config.places import NAME, Places
+from ingestd.config.sis import Sis
 from ingestd.errors import ConfigError
 
 STANDARD = (Path("/etc/ingestd/ingestd.toml"), Path("config/ingestd.toml"))
@@ -57,13 +59,22 @@ def load(path: Path) -> Config:
     places = Places(folder, main.state_dir if main else folder / "var")
     read = {file: _collect(problems, _read_feed, file, places) for file in _feed_files(path.parent / "feeds")}
     feeds = {file: feed for file, feed in read.items() if feed}
-    for sis in dict.fromkeys(feed.sis for feed in feeds.values() if feed.sis):
-        _collect(problems, _read, sis, Sis, places)
+    named = dict.fromkeys(feed.sis for feed in feeds.values() if feed.sis)
+    systems = {file: _collect(problems, load_sis, file) for file in named}
     problems += [*_shared_inboxes(feeds), *_shared_files(feeds)]
     if problems or main is None:
         raise ConfigError(problems)
-    by_key = {feed.key: feed for feed in feeds.values()}
+    by_key = {feed.key: feed.of_sis(systems[feed.sis]) if feed.sis else feed for feed in feeds.values()}
     return Config.model_construct(**dict(main), path=path.absolute(), feeds=by_key)
+
+
+def load_sis(file: Path) -> Sis:
+    """Return what is particular to a student information system.
+
+    Raises:
+        ConfigError: its file is wrong; a line per fault.
+    """
+    return _read(file, Sis, Places())
 
 
 def _collect(

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
+from ingestd.config.base import Settings
 from ingestd.config.places import FolderPath, RulesFile, SisFile, StatePath
+from ingestd.config.sis import Sis
 from ingestd.config.values import (
     Address,
     Count,
@@ -40,12 +42,6 @@ from ingestd.config.words import DefaultIs, NotASetting
 from ingestd.core import guard
 from ingestd.core.sentinel import Ready
 from ingestd.core.ways import DateForm, Encoding
-
-
-class Settings(BaseModel):
-    """A table of a configuration file: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
 
 
 class Level(StrEnum):
@@ -301,12 +297,6 @@ class Repairs(Settings):
     date_form: DateForm | None = Field(None, description="how dates are written that could be read in two ways")
 
 
-class Sis(Settings):
-    """`sis/NAME.toml`: what is particular to one student information system."""
-
-    name: str = Field(description="what the system is called")
-
-
 REQUIRED = ("orgs", "academicSessions", "classes", "users", "enrollments")
 """The tables without which a bulk set is not complete, unless the feed says otherwise."""
 
@@ -316,7 +306,7 @@ Sinks = Annotated[tuple[Sink, ...], AfterValidator(check_one), DefaultIs("one `s
 
 
 class Feed(Settings):
-    """`feeds/NAME.toml`; `key` is NAME."""
+    """`feeds/NAME.toml`; `key` is NAME, `particulars` what the file that `sis` names says."""
 
     key: Annotated[str, NotASetting()]
     name: Annotated[str, DefaultIs("the file's name")] = Field(description="the district's name, for people")
@@ -342,6 +332,18 @@ class Feed(Settings):
     package: PackageLimits = PackageLimits()
     schedule: Schedule = Schedule()
     repairs: Repairs = Repairs()
+    _particulars: Sis | None = PrivateAttr(None)
+
+    @property
+    def particulars(self) -> Sis | None:
+        """Return what is particular to the feed's SIS, None if it names none."""
+        return self._particulars
+
+    def of_sis(self, particulars: Sis | None) -> "Feed":
+        """Return the feed with what is particular to its SIS."""
+        feed = self.model_copy()
+        feed._particulars = particulars  # noqa: SLF001 - it is a copy of our own
+        return feed
 
     @model_validator(mode="before")
     @classmethod

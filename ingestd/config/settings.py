@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from ingestd.config.models import Feed, Main, Settings, Sis
+from ingestd.config.base import Settings
+from ingestd.config.models import Feed, Main
+from ingestd.config.sis import Sis
 from ingestd.config.words import DefaultIs, NotASetting, Written, listed, one_of, quoted
 
 FILES: Mapping[str, type[Settings]] = {"ingestd.toml": Main, "feeds/<feed>.toml": Feed, "sis/<sis>.toml": Sis}

@@ -1,7 +1,8 @@
 """A file's header, understood: columns by the standard's names, whatever the order, near misses repaired or hinted at.
 
 Law: a name is taken for another only where nothing else can be meant: the name that another version has for the same
-column, or a spelling that exporters are known for. What merely resembles a name is a hint in the finding.
+column, a spelling that exporters are known for, or what the feed's SIS is said to write. What merely resembles a name
+is a hint in the finding.
 """
 
 import difflib
@@ -12,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from ingestd.core import findings
+from ingestd.core.aliases import Aliases
 from ingestd.core.layout import show
 from ingestd.core.model import Batch
 from schemas import VERSIONS, Column, Table, load
@@ -54,23 +56,24 @@ class Header:
         return replace(self, names=tuple(None if name and name.lower() in unread else name for name in self.names))
 
 
-def understand_header(table: Table, header: Sequence[str]) -> Header:
+def understand_header(table: Table, header: Sequence[str], aliases: Aliases = Aliases()) -> Header:
     """Match a file's header with the table's columns, by name and regardless of order.
 
-    Names may differ from the standard's in case and surrounding blanks, or be aliases. A first line that has none of
-    them is no header but a record, and not a word of it is told.
+    Names may differ from the standard's in case and surrounding blanks, or be aliases: of the sender's own, which come
+    first, or such as others have, too. A first line that has none of them is no header but a record, and not a word of
+    it is told.
     """
-    bare = [name.strip() for name in header]
+    bare, said = [name.strip() for name in header], aliases.header(table.name, header)
     standard = {column.header.casefold(): column for column in table.columns}
-    found = [standard.get(name.casefold()) for name in bare]
+    found = [standard.get(name.casefold()) for name in said]
     if not any(found):
         detail = "the first line has none of the standard's names"
         told = findings.batch("missing-header", file=table.file, lines=[1], detail=detail)
         return Header((None,) * len(bare), (told,))
-    found = _with_aliases(table, bare, found)
+    found = _with_aliases(table, said, found)
     names = tuple(
         column.name if column else name if name.startswith(METADATA) else None
-        for name, column in zip(bare, found, strict=True)
+        for name, column in zip(said, found, strict=True)
     )
     batches = (
         *_tell_twice(table, names),
@@ -81,12 +84,12 @@ def understand_header(table: Table, header: Sequence[str]) -> Header:
     return Header(names, batches)
 
 
-def _with_aliases(table: Table, bare: Sequence[str], found: Sequence[Column | None]) -> list[Column | None]:
+def _with_aliases(table: Table, said: Sequence[str], found: Sequence[Column | None]) -> list[Column | None]:
     """Fill in the columns that are there under another name, unless they are there under their own, too."""
     free = {column.name: column for column in table.columns if column not in found}
     aliases = _aliases(table.name)
     completed = list(found)
-    for i, name in enumerate(bare):
+    for i, name in enumerate(said):
         kept = aliases.get(name.casefold())
         if completed[i] is None and kept in free:
             completed[i] = free.pop(kept)

@@ -1,12 +1,14 @@
 """Tells from names alone which files of a package are those of a roster.
 
 Its law: a file is taken for one of the standard's only if there is no other that could be meant. One folder around
-all of them and another case of a name are repaired and recorded; what the standard does not name is never read.
+all of them, another case of a name and what the feed's SIS calls a file are repaired and recorded; what else the
+standard does not name is never read.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingestd.core.aliases import Aliases
 from ingestd.core.findings import batch
 from ingestd.core.manifest import FILE
 from ingestd.core.model import Batch
@@ -36,20 +38,27 @@ def show(name: str) -> str:
     return (name if name.isprintable() else ascii(name)[1:-1])[:80]
 
 
-def arrange(names: Iterable[str]) -> Layout:
-    """Sort out the names of a package's members; those of folders end in `/`."""
+def arrange(names: Iterable[str], aliases: Aliases = Aliases()) -> Layout:
+    """Sort out the names of a package's members; those of folders end in `/`.
+
+    What the sender calls otherwise is taken where the standard's own name is not there.
+    """
     plain = [name for name in names if not name.endswith("/")]
     litter = [name for name in plain if _is_litter(name)]
     roster = [name for name in plain if not _is_litter(name)]
     folder = _enclosing(roster)
     bare = {name: name.removeprefix(folder) for name in roster}
-    files = {_CANONICAL[short.lower()]: name for name, short in bare.items() if short.lower() in _CANONICAL}
-    others = [short for short in bare.values() if short.lower() not in _CANONICAL]
+    own = {_CANONICAL[short.lower()]: name for name, short in bare.items() if short.lower() in _CANONICAL}
+    meant = _by_alias(bare, own, aliases)
+    files = own | {file: found[0] for file, found in meant.items()}
+    taken = {*own.values(), *(name for found in meant.values() for name in found)}
+    others = [short for name, short in bare.items() if name not in taken]
     batches = (
         *([batch("enclosing-folder")] if folder else []),
         *_nested(bare.values()),
         *_doubled([name.removeprefix(folder) for name in roster]),
-        *_recased(files, bare),
+        *_recased(own, bare),
+        *_renamed(meant, bare),
         *_ignored([*others, *litter]),
         *([] if files else _wrapped(others)),
     )
@@ -90,6 +99,26 @@ def _doubled(names: Iterable[str]) -> Iterator[Batch]:
     for group in groups.values():
         if len(group) > 1:
             yield batch("duplicate-file", name=" or ".join(sorted(map(show, set(group)))))
+
+
+def _by_alias(bare: Mapping[str, str], own: Collection[str], aliases: Aliases) -> dict[str, list[str]]:
+    """Return the names in the package that mean a file of the standard which is not there under its own name."""
+    meant: dict[str, list[str]] = {}
+    for name, short in bare.items():
+        file = aliases.file(short)
+        if file and file not in own and short.lower() not in _CANONICAL:
+            meant.setdefault(file, []).append(name)
+    return meant
+
+
+def _renamed(meant: Mapping[str, Sequence[str]], bare: Mapping[str, str]) -> Iterator[Batch]:
+    """Record what was read under another name; where several would be one file, none of them can be."""
+    for expected, names in meant.items():
+        shown = " or ".join(sorted({show(bare[name]) for name in names}))
+        if len(names) > 1:
+            yield batch("duplicate-file", name=shown)
+        else:
+            yield batch("file-alias", file=expected, name=shown, expected=expected)
 
 
 def _recased(files: Mapping[str, str], bare: Mapping[str, str]) -> Iterator[Batch]:

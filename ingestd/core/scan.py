@@ -6,7 +6,7 @@ header, so a header in another order makes everything new: slower, never wrong.
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,7 +113,14 @@ class Scanned:
         return self.starts[at[order[first]]]
 
 
-def scan(file: str, chunks: Iterable[bytes], live: Live, seed: int, sourced_id: str = "sourcedId") -> Scanned:
+def scan(
+    file: str,
+    chunks: Iterable[bytes],
+    live: Live,
+    seed: int,
+    sourced_id: str = "sourcedId",
+    meaning: Callable[[Sequence[str]], Sequence[str]] = tuple,
+) -> Scanned:
     """Scan one file against the snapshot's live records of its table.
 
     Args:
@@ -122,8 +129,9 @@ def scan(file: str, chunks: Iterable[bytes], live: Live, seed: int, sourced_id: 
         live: the live records of the table.
         seed: of the feed and of everything but the header that decides how a record is read.
         sourced_id: the name of the column that holds a record's own id.
+        meaning: what the names of a header stand for.
     """
-    work = _Scan(file, live, seed, sourced_id.casefold())
+    work = _Scan(file, live, seed, sourced_id.casefold(), meaning)
     try:
         for piece in split(chunks):
             work.add(piece)
@@ -143,6 +151,7 @@ class _Scan:
     live: Live
     seed: int
     sourced_id: str
+    meaning: Callable[[Sequence[str]], Sequence[str]]
     surplus: int = 0
     header: tuple[str, ...] | None = None
     batches: list[Batch] = field(default_factory=list)
@@ -194,7 +203,7 @@ class _Scan:
     def _fail(self, records: list[bytes], faults: Faults, lines: Ints, width: int) -> None:
         for fault in map(Fault, np.unique(faults[faults != 0]).tolist()):
             self.faults.setdefault(fault, []).extend(lines[faults == fault].tolist())
-        is_id_first = self.header is not None and self.header[0].strip().casefold() == self.sourced_id
+        is_id_first = self.header is not None and self.meaning(self.header)[0].strip().casefold() == self.sourced_id
         failed = [records[i] for i in np.flatnonzero((faults != 0) & (faults != Fault.blank_line))]
         ids = [identify(one, width) for one in failed] if is_id_first else [None] * len(failed)
         self.broken += (one for one in ids if one is not None)

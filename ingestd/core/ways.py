@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ingestd.core.aliases import Aliases
 from ingestd.core.records import LINE_LIMIT
 
 
@@ -45,6 +46,7 @@ class Ways:
     encoding: Encoding | None = None
     date_form: DateForm | None = None
     country: str | None = None
+    aliases: Aliases = Aliases()
 
 
 def is_utf_8(chunks: Iterable[bytes]) -> bool:

@@ -63,8 +63,8 @@ ENTRIES = {
         severity=Severity.CATASTROPHIC,
         title="The same column twice",
         message="the column stands in the header twice",
-        cause="A column was added that the export had already, or two of its fields were given one name. Nobody can "
-        "say which of them is meant.",
+        cause="A column was added that the export had already, two of its fields were given one name, or two names "
+        "that the settings of the feed's SIS have for one column. Nobody can say which of them is meant.",
         remedy="Name each column once.",
         source="CSV Binding 1.2, section 3",
     ),
@@ -98,7 +98,8 @@ ENTRIES = {
         severity=Severity.INFO,
         title="A column under another name",
         message="the header calls the column {given}; it was read as {column}",
-        cause="The name is that of an older version of OneRoster, or a misspelling that is widespread.",
+        cause="The name is that of an older version of OneRoster, a misspelling that is widespread, or one that the "
+        "settings of the feed's SIS say.",
         remedy="Name the column {column}.",
         source="CSV Binding 1.2, section 3",
         switchable=True,

@@ -96,12 +96,21 @@ ENTRIES = {
         source="CSV Binding 1.2, table 2.1",
         switchable=True,
     ),
+    "file-alias": Entry(
+        severity=Severity.INFO,
+        title="A file under another name",
+        message="{name} was read as {expected}",
+        cause="The exporter has a name of its own for the file, and the settings of the feed's SIS say which it is.",
+        remedy="Name the file {expected}.",
+        source="CSV Binding 1.2, table 2.1",
+        switchable=True,
+    ),
     "duplicate-file": Entry(
         severity=Severity.CATASTROPHIC,
         title="The same file twice",
         message="{name} is in the zip twice",
         cause="Two exports went into one zip, or a new one was added to the zip of the night before. Names that differ "
-        "in upper and lower case alone are the same name here.",
+        "in upper and lower case alone are the same name here, as are two that the feed's SIS has for one file.",
         remedy="Send each file once: make the zip anew each time.",
         source="CSV Binding 1.2, section 2.1",
     ),
