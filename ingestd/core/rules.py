@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ingestd.core.dialect import Dialect
 from ingestd.core.model import OnAbsent
 
 METADATA = "metadata."
@@ -97,9 +98,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All target tables in their order, the value maps, and a fingerprint that changes with any of it."""
+    """All target tables in their order, the value maps, and a fingerprint that changes with any of it.
+
+    `csv` is how a sink that writes CSV writes it. No record depends on it, and neither does the fingerprint.
+    """
 
     targets: tuple[Target, ...]
     maps: Mapping[str, Mapping[str, str]]
     on_unmapped: OnUnmapped
     fingerprint: str
+    csv: Dialect = Dialect.STANDARD

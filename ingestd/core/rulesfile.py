@@ -7,6 +7,7 @@ from typing import Any
 
 from phonenumbers import SUPPORTED_REGIONS
 
+from ingestd.core.dialect import Dialect
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
 from ingestd.core.rules import METADATA, Case, Collect, Conditions, OnUnmapped, Rule, Rules, Target
@@ -57,7 +58,7 @@ class _Reader(TomlReader):
     collected: tuple[str, ...] = ()
 
     def rules(self, data: Mapping[str, Any]) -> Rules:
-        self.check_keys("", data, ("table", "maps"))
+        self.check_keys("", data, ("table", "maps", "csv"))
         maps = dict(self.table("maps", data.get("maps", {})))
         on_unmapped = self.choice("maps.on_unmapped", maps.pop("on_unmapped", "hold_record"), OnUnmapped)
         self.maps = tuple(maps)
@@ -65,7 +66,12 @@ class _Reader(TomlReader):
         targets = tuple(self.target(i, entry) for i, entry in enumerate(self.entries(data.get("table")), 1))
         self.check_twice("table", [target.name for target in targets])
         fingerprint = f"{seed_of(repr((targets, sorted(value_maps.items()), on_unmapped))):016x}"
-        return Rules(targets, value_maps, on_unmapped, fingerprint)
+        return Rules(targets, value_maps, on_unmapped, fingerprint, self.csv(data.get("csv", {})))
+
+    def csv(self, given: object) -> Dialect:
+        entry = self.table("csv", given, ' such as dialect = "apple"')
+        self.check_keys("csv.", entry, ("dialect",))
+        return self.choice("csv.dialect", entry.get("dialect", "standard"), Dialect)
 
     # Tables -------------------------------------------------------------------------------------------------
 
