@@ -82,12 +82,17 @@ def fetch(
     db: sqlite3.Connection, query: str, types: Sequence[pa.DataType], values: Sequence[object] = ()
 ) -> list[pa.Array]:
     """Return the columns of a query as Arrow arrays of these types."""
+    parts = fetch_parts(db, query, types, values)
+    return [pa.concat_arrays(column) for column in zip([pa.array([], kind) for kind in types], *parts, strict=True)]
+
+
+def fetch_parts(
+    db: sqlite3.Connection, query: str, types: Sequence[pa.DataType], values: Sequence[object] = ()
+) -> Iterator[list[pa.Array]]:
+    """Yield the columns of a query some rows at a time, none if there are none."""
     cursor = db.execute(query, values)
-    parts: list[list[pa.Array]] = [[pa.array([], kind)] for kind in types]
     while rows := cursor.fetchmany(_SLICE):
-        for part, column, kind in zip(parts, zip(*rows, strict=True), types, strict=True):
-            part.append(pa.array(column, kind))
-    return [pa.concat_arrays(part) for part in parts]
+        yield [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=True)]
 
 
 def integers(column: pa.Array) -> Ints:

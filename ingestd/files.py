@@ -30,19 +30,28 @@ def sync_folder(folder: Path) -> None:
 def replacing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     """Give a new file that takes the place of `path` when all is written; on a fault the old one stays.
 
-    Its name until then is always the same, so that what a killed process left goes with the next report. O_EXCL:
-    nothing that a vendor laid there under that name is followed or written to.
+    Its name until then is always the same, so that what a killed process left goes with the next report.
     """
     aside = path.with_name(ASIDE)
-    aside.unlink(missing_ok=True)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with writing(aside, mode=mode) as file:
             yield file
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def writing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
+    """Give a new file in place of whatever is called so; when all is written it is durable.
+
+    O_EXCL: nothing that somebody laid there under that name is followed or written to.
+    """
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        yield file
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())

@@ -209,7 +209,7 @@ class Runs:
 
     def _open_sink(self) -> Sink:
         settings = self.settings.sinks[0]
-        return open_sink(settings.kind, settings.settings, self.filing.state_dir)
+        return open_sink(settings.kind, settings.settings, self.filing.state_dir, self.policy.rules)
 
     # The ends ------------------------------------------------------------------------------------------------
 

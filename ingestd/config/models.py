@@ -192,8 +192,10 @@ Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]
 class Sink(Settings):
     """`[[sinks]]`."""
 
-    kind: SinkKind = Field(description="where actions go: `sqlite`, or another sink that is installed")
-    path: StatePath | None = Field(None, description="the file that a `sqlite` sink writes; relative to `state_dir`")
+    kind: SinkKind = Field(description="where actions go: `sqlite`, `csvzip`, or another sink that is installed")
+    path: StatePath | None = Field(
+        None, description="the file that the sink writes, of `csvzip` a zip or a folder; relative to `state_dir`"
+    )
     options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
 
     @property
@@ -203,8 +205,9 @@ class Sink(Settings):
 
     @model_validator(mode="after")
     def _has_path(self) -> "Sink":
-        if self.kind == "sqlite" and self.path is None:
-            raise ValueError('needs a path, like path = "roster.db"')
+        like = {"sqlite": "roster.db", "csvzip": "roster.zip"}.get(self.kind)
+        if like and self.path is None:
+            raise ValueError(f'needs a path, like path = "{like}"')
         return self
 
 

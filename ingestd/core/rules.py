@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ingestd.core.dialect import Dialect
 from ingestd.core.model import OnAbsent
 
 METADATA = "metadata."
@@ -128,10 +129,25 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Csv:
+    """How a sink that writes CSVs writes them.
+
+    `gone` has by target table what stands in which fields of records that are deactivated or archived; without that
+    they are not written. `parents` has by target table the field that names another record of it by its key: that one
+    is written before it.
+    """
+
+    dialect: Dialect = Dialect.STANDARD
+    gone: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All target tables in their order, the value maps, and a fingerprint that changes with any of it.
 
     `ignore_case`: whether value maps take a value in any case.
+    `csv` is how a sink that writes CSVs writes them. No record depends on it, and neither does the fingerprint.
     """
 
     targets: tuple[Target, ...]
@@ -139,3 +155,4 @@ class Rules:
     on_unmapped: OnUnmapped
     fingerprint: str
     ignore_case: bool = False
+    csv: Csv = Csv()

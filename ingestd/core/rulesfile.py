@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ingestd.core.dialect import Dialect
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
 from ingestd.core.rulefields import UNKNOWN, FieldsReader
-from ingestd.core.rules import METADATA, Collect, OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import METADATA, Collect, Csv, OnUnmapped, Rule, Rules, Target
 from ingestd.core.toml import not_one_of
 from schemas import Shape
 
@@ -40,7 +41,7 @@ class _Reader(FieldsReader):
     """Reads the tables of a file, and the value maps."""
 
     def rules(self, data: Mapping[str, Any]) -> Rules:
-        self.check_keys("", data, ("table", "maps", "feed"))
+        self.check_keys("", data, ("table", "maps", "csv", "feed"))
         maps = dict(self.table("maps", data.get("maps", {})))
         on_unmapped = self.choice("maps.on_unmapped", maps.pop("on_unmapped", "hold_record"), OnUnmapped)
         ignore_case = self.flag("maps.ignore_case", maps.pop("ignore_case", False))
@@ -49,7 +50,39 @@ class _Reader(FieldsReader):
         targets = tuple(self.target(i, entry) for i, entry in enumerate(self.entries(data.get("table")), 1))
         self.check_twice("table", [target.name for target in targets])
         fingerprint = f"{seed_of(repr((targets, sorted(value_maps.items()), on_unmapped, ignore_case))):016x}"
-        return Rules(targets, value_maps, on_unmapped, fingerprint, ignore_case)
+        return Rules(targets, value_maps, on_unmapped, fingerprint, ignore_case, self.csv(data.get("csv", {}), targets))
+
+    # CSVs ---------------------------------------------------------------------------------------------------
+
+    def csv(self, given: object, targets: Sequence[Target]) -> Csv:
+        """Read how CSVs are written."""
+        entry = self.table("csv", given, ' such as dialect = "apple"')
+        self.check_keys("csv.", entry, ("dialect", "gone", "parents"))
+        made = {target.name: tuple(target.fields or self.columns(target.source)) for target in targets}
+        return Csv(
+            dialect=self.choice("csv.dialect", entry.get("dialect", "standard"), Dialect),
+            gone={
+                name: self.cells(f"csv.gone.{name}", cells, made[name])
+                for name, cells in self.by_target("csv.gone", entry, made).items()
+            },
+            parents={
+                name: str(field)
+                for name, field in self.by_target("csv.parents", entry, made).items()
+                if self.is_one_of(f"csv.parents.{name}", field, made[name])
+            },
+        )
+
+    def by_target(self, where: str, entry: Mapping[str, Any], made: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        found = self.table(where, entry.get(where.removeprefix("csv."), {}))
+        return {name: value for name, value in found.items() if self.is_one_of(f"{where}.{name}", name, made)}
+
+    def cells(self, where: str, given: object, fields: Sequence[str]) -> dict[str, str]:
+        entries = self.table(where, given, ' such as { status = "deleted" }')
+        return {
+            name: self.text(f"{where}.{name}", value) or ""
+            for name, value in entries.items()
+            if self.is_one_of(f"{where}.{name}", name, fields)
+        }
 
     # Tables -------------------------------------------------------------------------------------------------
 
@@ -203,10 +236,7 @@ class _Reader(FieldsReader):
         return found
 
     def source(self, where: str, name: object) -> str:
-        if isinstance(name, str) and name in self.tables:
-            return name
-        self.faults.append(f"{where}: {not_one_of(name, self.tables)}")
-        return UNKNOWN
+        return str(name) if self.is_one_of(where, name, self.tables) else UNKNOWN
 
     def names(self, where: str, given: object, allowed: Sequence[str], *, is_open: bool = False) -> tuple[str, ...]:
         names = self.texts(where, given, "field")

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -51,6 +51,13 @@ class TomlReader:
         if isinstance(given, bool):
             return given
         self.faults.append(f"{where}: {given!r} is neither true nor false")
+        return False
+
+    def is_one_of(self, where: str, found: object, allowed: Collection[str]) -> bool:
+        """Return whether a word is one of those allowed; if not, it is a fault."""
+        if isinstance(found, str) and found in allowed:
+            return True
+        self.faults.append(f"{where}: {not_one_of(found, allowed)}")
         return False
 
     def check_keys(self, where: str, entry: Mapping[str, Any], allowed: Sequence[str]) -> None:

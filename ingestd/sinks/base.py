@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ingestd.core.model import Outcome, Plan
+from ingestd.core.rules import Rules
 from ingestd.errors import ConfigError
 
 GROUP = "ingestd.sinks.v1"
@@ -51,13 +52,14 @@ class Sink(Protocol):
         ...
 
 
-def open_sink(kind: str, settings: Mapping[str, Any], folder: Path) -> Sink:
-    """Return the sink of that kind.
+def open_sink(kind: str, settings: Mapping[str, Any], folder: Path, rules: Rules) -> Sink:
+    """Return the sink of that kind, as its class's `from_settings` makes it of the other arguments.
 
     Args:
         kind: the entry point's name.
         settings: the other keys of `[[sinks]]`.
         folder: relative paths start here.
+        rules: what target tables there may be, and their fields; for a sink that writes more than a plan tells it.
 
     Raises:
         ConfigError: there is no such kind, or its settings are wrong.
@@ -65,5 +67,5 @@ def open_sink(kind: str, settings: Mapping[str, Any], folder: Path) -> Sink:
     found = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in found:
         raise ConfigError([f"sinks.kind: {kind!r} is not one of {', '.join(sorted(found))}"])
-    sink: Sink = found[kind].load().from_settings(settings, folder)
+    sink: Sink = found[kind].load().from_settings(settings, folder, rules)
     return sink

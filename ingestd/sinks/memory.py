@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, Plan
+from ingestd.core.rules import Rules
 from ingestd.errors import SinkError
 from ingestd.sinks.base import Progress
 
@@ -25,7 +26,7 @@ class MemorySink:
     transactional: bool = True
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], folder: Path) -> Self:  # noqa: ARG003
+    def from_settings(cls, settings: Mapping[str, Any], folder: Path, rules: Rules) -> Self:  # noqa: ARG003
         """Return an empty sink."""
         return cls()
 

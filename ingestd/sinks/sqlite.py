@@ -1,18 +1,21 @@
 """Target tables in an SQLite file: the embedded default. The whole plan and its digest in one transaction."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from ingestd import database
 from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, Plan
+from ingestd.core.rules import Rules
 from ingestd.database import quoted
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import Progress
 
 PLANS = "_ingestd_plans"
 """The table that remembers which plans have been applied."""
+OWN = ("_active", "_run", "_changed_at")
+"""The columns of a target table that are not the rules'."""
 _CREATE_PLANS = f"""CREATE TABLE IF NOT EXISTS {PLANS} (
     once TEXT NOT NULL, digest TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL,
     PRIMARY KEY (once, digest))"""
@@ -24,14 +27,25 @@ class SqliteSink:
 
     transactional = True
 
-    def __init__(self, path: Path, busy: float = database.BUSY) -> None:
-        """`busy`: seconds to wait for somebody else's transaction."""
+    def __init__(
+        self,
+        path: Path,
+        busy: float = database.BUSY,
+        *,
+        before_commit: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
+        """`busy`: seconds to wait for somebody else's transaction.
+
+        `before_commit` sees the target tables as they will be, also when a plan is applied again. If it raises, nothing
+        is done.
+        """
         self._path = path
         self._busy = busy
+        self._before_commit = before_commit
         self._open: sqlite3.Connection | None = None
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], folder: Path) -> Self:
+    def from_settings(cls, settings: Mapping[str, Any], folder: Path, rules: Rules) -> Self:  # noqa: ARG003
         """Read `path`, relative to `folder`.
 
         Raises:
@@ -69,7 +83,14 @@ class SqliteSink:
                     _carry_out(db, group, run, at)
                     progress(len(group))
                 db.execute(f"INSERT INTO {PLANS} VALUES (?, ?, ?, ?)", [once, plan.digest, run, at])
+            if self._before_commit is not None:
+                self._before_commit(db)
         return tuple(Outcome(group.target, group.kind, len(group)) for group in plan.actions)
+
+
+def columns_of(db: sqlite3.Connection, target: str) -> list[str]:
+    """Return the columns of a target table in their order, none if it is not there."""
+    return [str(row[1]) for row in db.execute(f"PRAGMA table_info({quoted(target)})")]
 
 
 def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> None:
@@ -104,7 +125,7 @@ def _fit_table(db: sqlite3.Connection, group: Actions) -> None:
     Its rows lie in the order of the key, so that an update touches one page, not one more for an index.
     """
     table = quoted(group.target)
-    have = {row[1].casefold() for row in db.execute(f"PRAGMA table_info({table})")}  # as SQLite compares names
+    have = {name.casefold() for name in columns_of(db, group.target)}  # as SQLite compares names
     if not have:
         text = ", ".join(f"{quoted(name)} TEXT NOT NULL DEFAULT ''" for name in group.columns)
         own = "_active INTEGER NOT NULL DEFAULT 1, _run TEXT NOT NULL, _changed_at TEXT NOT NULL"

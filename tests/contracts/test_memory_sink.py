@@ -4,6 +4,7 @@ from pathlib import Path
 
 from contracts.sink_contract import Records, SinkContract
 
+from ingestd.core.rules import OnUnmapped, Rules
 from ingestd.sinks.memory import MemorySink
 
 
@@ -12,7 +13,7 @@ class TestMemorySink(SinkContract):
 
     def make(self, folder: Path) -> MemorySink:
         """Return an empty sink."""
-        return MemorySink.from_settings({}, folder)
+        return MemorySink.from_settings({}, folder, Rules((), {}, OnUnmapped.HOLD_RECORD, ""))
 
     def read(self, sink: MemorySink, target: str) -> Records:
         """Return what the dictionaries hold."""

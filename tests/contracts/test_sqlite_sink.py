@@ -10,9 +10,12 @@ import pytest
 from contracts.sink_contract import ANN, BOB, Records, SinkContract, create
 
 from ingestd.core.plan import make_plan
+from ingestd.core.rules import OnUnmapped, Rules
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import open_sink
 from ingestd.sinks.sqlite import PLANS, SqliteSink
+
+NO_RULES = Rules((), {}, OnUnmapped.HOLD_RECORD, "")
 
 
 @contextmanager
@@ -127,7 +130,7 @@ class TestSqliteSink(SinkContract):
 
 def test_a_sink_is_opened_by_its_kind(tmp_path: Path) -> None:
     """A relative path starts at the folder that is given."""
-    sink: Any = open_sink("sqlite", {"path": "roster.db"}, tmp_path)
+    sink: Any = open_sink("sqlite", {"path": "roster.db"}, tmp_path, NO_RULES)
     sink.apply(make_plan([create(ANN)]), once="1", run="r", at="t", progress=lambda _: None)
     sink.close()
     assert (tmp_path / "roster.db").exists()
@@ -146,5 +149,5 @@ def test_wrong_settings_are_faults_of_the_configuration(
 ) -> None:
     """An unknown kind, or a missing path, is told with its key."""
     with pytest.raises(ConfigError) as caught:
-        open_sink(kind, settings, tmp_path)
+        open_sink(kind, settings, tmp_path, NO_RULES)
     assert caught.value.problems[0].startswith(problem)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ingestd.config import load
+from ingestd.core.dialect import Dialect
 from ingestd.core.model import OnAbsent
 from ingestd.core.rules import Case, OnUnmapped, Rule, Rules
 from ingestd.core.rulesfile import parse_rules
@@ -39,6 +40,13 @@ def test_what_is_not_said_is_the_safe_choice() -> None:
     assert (target.on_absent, target.where, target.update) == (OnAbsent.DEACTIVATE, {}, None)
     assert target.fields == {"id": Rule(column="sourcedId")}
     assert rules.on_unmapped is OnUnmapped.HOLD_RECORD
+
+
+def test_the_dialect_of_csvs_is_no_matter_of_records() -> None:
+    """It is the standard's unless another is named, and to name one has no record planned anew."""
+    rules = parse(f'[csv]\ndialect = "apple"\n{SMALL}')
+    assert (parse(SMALL).csv.dialect, rules.csv.dialect) == (Dialect.STANDARD, Dialect.APPLE)
+    assert rules.fingerprint == parse(SMALL).fingerprint
 
 
 def test_a_table_without_fields_takes_its_source_as_it_is() -> None:
