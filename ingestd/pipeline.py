@@ -7,17 +7,19 @@ apply are made by the same code (law 3).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, isinf
 from typing import Any
 
 import stamina
 
+from ingestd import rekey
 from ingestd.core import document
 from ingestd.core.guard import Limits, guard, guard_held_back, largest_at_risk
 from ingestd.core.identity import Pairs, breach_of, fewest_of, pair_ids
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
 from ingestd.core.plan import make_plan
+from ingestd.core.rekey import Ids
 from ingestd.core.roster import Settled, losses
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
@@ -44,7 +46,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop."""
+    """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop.
+
+    `ids` has the ids that change, of a run that changes them.
+    """
 
     examined: Examined | None
     plan: Plan | None
@@ -52,6 +57,7 @@ class Prepared:
     breaches: tuple[Breach, ...]
     held_back: int
     document: Mapping[str, Any]
+    ids: Ids = field(default_factory=dict)
 
     @property
     def settled(self) -> Mapping[str, Settled]:
@@ -89,6 +95,41 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Sta
     )
     about = {**_about_drop(examined, batches, policy), **about}
     return Prepared(examined, plan, batches, tuple(breaches), held_back, about)
+
+
+def prepare_rekey(ids: Ids, store: Store, policy: Policy, stages: Stages) -> Prepared:
+    """Take a change of ids as far as the plan. Nothing is changed.
+
+    No limit holds what was asked for record by record; only what else is to be planned is guarded.
+
+    Raises:
+        ConfigError: old ids are not live, or new ones are.
+        StoppingError: asked to stop.
+    """
+    with stages.measure("diff"):
+        rekey.check(ids, store)
+        settled = rekey.changes(ids, store)
+    examined = Examined(None, {}, settled, (), ())
+    is_full = _is_full(examined, store, policy)
+    planned = {name: one for name, one in settled.items() if name not in policy.terms.left_out}
+    targets = rekey.RekeyTargets(store, planned, policy.rules, frozenset(policy.terms.left_out), is_full, stages)
+    actions = list(targets.actions())
+    breaches = [*targets.breaches, *(_guard_targets(actions, (), store, policy) if is_full else ())]
+    with stages.measure("plan"):
+        plan = make_plan(actions)
+    about = document.about_plan(
+        changes={name: one.changes for name, one in settled.items()},
+        fields={name: document.changed_fields(targets.before(name), one.new.frame) for name, one in planned.items()},
+        breaches=breaches,
+        plan=plan,
+        held_back=targets.held_back,
+    )
+    about = {
+        **_about_drop(None, targets.batches, policy),
+        **about,
+        "rekey": {name: len(one) for name, one in ids.items()},
+    }
+    return Prepared(examined, plan, tuple(targets.batches), tuple(breaches), targets.held_back, about, ids)
 
 
 def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, stages: Stages) -> Sequence[Outcome]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from ingestd import config, pipeline
+from ingestd import config, pipeline, rekey
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Outcome, Severity
 from ingestd.core.order import check_sequence, supersedes
@@ -155,6 +155,9 @@ class Runs:
         return pipeline.refuse(found, self.policy) if message else None
 
     def _prepare_run(self, run: Run, stages: Stages) -> Prepared:
+        if name := run.origin.get("rekey"):
+            ids = rekey.read_list(self.filing.running(run.id) / name)
+            return pipeline.prepare_rekey(ids, self.store, self.policy, stages)
         package = self.filing.package(run.id, run.document.get("drop"))
         if package is None and run.document.get("drop"):
             raise FileNotFoundError(f"the package of {run.id} is gone")
@@ -198,6 +201,7 @@ class Runs:
         with self.store.transaction():
             is_whole = self.store.own(prepared.plan, outcomes)
             self.store.snapshot.commit(prepared.settled, run.number)
+            self.store.add_ids(run.number, prepared.ids)
             for name, value in pipeline.fingerprints(self.policy).items():
                 self.store.set_meta(name, value)
             self.store.set_meta("is_whole", "yes" if is_whole else "no")

@@ -19,6 +19,7 @@ from ingestd.core.hashing import hash_ids
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
 from ingestd.core.plan import Owned
+from ingestd.core.rekey import Ids
 from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State, step
 from ingestd.database import quoted, signed
@@ -43,6 +44,14 @@ def runs_and_settings(db: sqlite_utils.Database) -> None:
         not_null={"run", "state", "token", "document"},
     )
     runs.create_index(["run"], unique=True)
+
+
+@migrations()
+def ids_that_changed(db: sqlite_utils.Database) -> None:
+    """Make the table of what became of ids, so that a record's story goes on under its new one."""
+    columns = {"run": int, "table_name": str, "old": str, "new": str}
+    db.table("ids").create(columns, pk=("table_name", "new", "run"))
+    db.table("ids").create_index(["table_name", "old"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,26 @@ class Store:
         """Do several of these things in one transaction."""
         with database.transaction(self._db):
             yield
+
+    # Ids that changed ----------------------------------------------------------------------------------------
+
+    def add_ids(self, run: int, ids: Ids) -> None:
+        """Keep which ids a run changed."""
+        for table, mapping in ids.items():
+            rows = ((run, table, old, new) for old, new in mapping.items())
+            self._db.executemany("INSERT INTO ids VALUES (?, ?, ?, ?)", rows)
+
+    def id_before(self, table: str, new: str, run: int) -> str | None:
+        """Return from what id a run made this one, if it did."""
+        query = "SELECT old FROM ids WHERE table_name = ? AND new = ? AND run = ?"
+        row = self._db.execute(query, [table, new, run]).fetchone()
+        return str(row[0]) if row else None
+
+    def id_after(self, table: str, old: str, run: int) -> str | None:
+        """Return what id a run made of this one, if it did."""
+        query = "SELECT new FROM ids WHERE table_name = ? AND old = ? AND run = ?"
+        row = self._db.execute(query, [table, old, run]).fetchone()
+        return str(row[0]) if row else None
 
     # Owned target records ------------------------------------------------------------------------------------
 

@@ -510,6 +510,7 @@ COMMANDS = (
     "maps",
     "once",
     "plan",
+    "rekey",
     "release",
     "run",
     "runs",
