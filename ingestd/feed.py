@@ -264,7 +264,7 @@ class Feed:
         """Plan without a run: of a zip, of the held run, or of the snapshot alone. Nothing is changed."""
         with self.store.locked():
             if path is None and (held := self.held_run()):
-                path = self.filing.package(held.id, held.document.get("drop"))
+                return self.runs.preview_held(held, never)
             return self.runs.preview(path, never)
 
     def held_run(self) -> Run | None:

@@ -148,6 +148,12 @@ class Runs:
         """Take a package, or the snapshot alone, as far as the plan. Nothing is changed."""
         return self._prepare(path, None, self._stages(self._show, stop))
 
+    def preview_held(self, run: Run, stop: Stop) -> Prepared:
+        """Take a held run as far as the plan, anew. Nothing is changed."""
+        if run.origin.get("rekey"):
+            return self._prepare_rekey(run, self._stages(self._show, stop))
+        return self.preview(self.filing.package(run.id, run.document.get("drop")), stop)
+
     def _refuse_mismatch(self, run: Run) -> Prepared | None:
         """Refuse a drop that was not the one that its sender promised when it was claimed."""
         message = run.origin.get("mismatch")
@@ -155,13 +161,16 @@ class Runs:
         return pipeline.refuse(found, self.policy) if message else None
 
     def _prepare_run(self, run: Run, stages: Stages) -> Prepared:
-        if name := run.origin.get("rekey"):
-            ids = rekey.read_list(self.filing.running(run.id) / name)
-            return pipeline.prepare_rekey(ids, self.store, self.policy, stages)
+        if run.origin.get("rekey"):
+            return self._prepare_rekey(run, stages)
         package = self.filing.package(run.id, run.document.get("drop"))
         if package is None and run.document.get("drop"):
             raise FileNotFoundError(f"the package of {run.id} is gone")
         return self._prepare(package, run, stages)
+
+    def _prepare_rekey(self, run: Run, stages: Stages) -> Prepared:
+        ids = rekey.read_list(self.filing.running(run.id) / run.origin["rekey"])
+        return pipeline.prepare_rekey(ids, self.store, self.policy, stages)
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
         if path is None:

@@ -23,6 +23,7 @@ from builders import (
     target_of,
     user,
     without,
+    write_rules,
     zip_of,
 )
 
@@ -236,6 +237,20 @@ def test_ids_can_change_back(held: Place) -> None:
     assert target_of(held) == before
     assert once(held, zip_of(changed(DAY_1, "users", "U1", givenName="Ann"))).code == 0
     assert documents_of(held)[-1]["actions"]["users"] == {"create": 0, "update": 1, "remove": 0}
+
+
+def test_what_else_is_to_be_planned_is_guarded(tmp_path: Path) -> None:
+    """New rules change everybody in the same run: it is held, looked at and released like any other."""
+    where = place(tmp_path, rules=MAPPED)
+    once(where, zip_of(DAY_1))
+    write_rules(where, MAPPED.replace('"High"', '"Upper"') + '[maps.other]\n"1" = "2"\n')
+    path = listed(where, "U1,N1")
+    assert invoke(where, "rekey", FEED, path).code == 3
+    assert breaches_of(documents_of(where)[-1]) == {("too-many-updates", "people")}
+    planned = invoke(where, "plan", FEED, "--json").json
+    assert planned["actions"] == {"people": {"rekey": 1, "create": 0, "update": 30, "remove": 0}}
+    assert invoke(where, "release", planned["run"], "--plan", planned["digest"]).code == 0
+    assert live_of(where, "people", "kind", key="id")["N1"] == "Upper"
 
 
 # Mistakes -----------------------------------------------------------------------------------------------------------
