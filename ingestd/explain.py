@@ -21,15 +21,15 @@ Columns = list[str] | dict[str, tuple[str, str]]
 def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = False) -> dict[str, Any]:
     """Return `{"feed", "table", "sourcedId", "events": […], "owned": […]}`; events oldest first.
 
-    An event has the run, its drop and time, what happened (created, changed, removed), and the columns: their names,
-    or with `values` each with its old and new value.
+    An event has the run, its drop and time, what happened (created, changed, rekeyed, removed), and the columns:
+    their names, or with `values` each with its old and new value.
 
     Raises:
         UsageError: there is no such table or record.
     """
     if table not in shapes():
         raise UsageError(f"there is no table {table}; OneRoster has {', '.join(shapes())}")
-    versions = feed.store.snapshot.history(table, sourced_id)
+    versions = _versions(feed, table, sourced_id)
     if not versions:
         raise UsageError(f"{table} has never had a record {sourced_id} in feed {feed.name}")
     runs = {run.number: run.document for run in feed.store.runs()}
@@ -37,9 +37,26 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
         "feed": feed.name,
         "table": table,
         "sourcedId": sourced_id,
-        "events": list(_events(versions, runs, values=values)),
+        "events": list(_events(versions, runs, _next_id(feed, table, sourced_id, versions), values=values)),
         "owned": list(_owned(feed, table, versions)),
     }
+
+
+def _versions(feed: Feed, table: str, sourced_id: str) -> list[Version]:
+    """Return a record's versions, oldest first, those under the ids that it had before too."""
+    versions = feed.store.snapshot.history(table, sourced_id)
+    for i in reversed(range(len(versions))):
+        old = feed.store.id_before(table, sourced_id, versions[i].opened)
+        if old:
+            before = [one for one in _versions(feed, table, old) if one.opened < versions[i].opened]
+            return [*before, *versions[i:]]
+    return versions
+
+
+def _next_id(feed: Feed, table: str, sourced_id: str, versions: list[Version]) -> str | None:
+    """Return the id under which a record goes on, if it does."""
+    closed = versions[-1].closed if versions else None
+    return feed.store.id_after(table, sourced_id, closed) if closed is not None else None
 
 
 def _owned(feed: Feed, table: str, versions: list[Version]) -> Iterator[dict[str, Any]]:
@@ -56,7 +73,7 @@ def _owned(feed: Feed, table: str, versions: list[Version]) -> Iterator[dict[str
 
 
 def _events(
-    versions: list[Version], runs: Mapping[int, Mapping[str, Any]], *, values: bool
+    versions: list[Version], runs: Mapping[int, Mapping[str, Any]], next_id: str | None, *, values: bool
 ) -> Iterator[dict[str, Any]]:
     before: Version | None = None
     for version in versions:
@@ -65,10 +82,12 @@ def _events(
         changed = {
             name: (old.get(name, ""), value) for name, value in version.values.items() if old.get(name, "") != value
         }
-        yield _event(version.opened, runs, "changed" if is_change else "created", changed, values=values)
+        what = "rekeyed" if is_change and "sourcedId" in changed else "changed" if is_change else "created"
+        yield _event(version.opened, runs, what, changed, values=values)
         before = version
     if before is not None and before.closed is not None:
-        yield _event(before.closed, runs, "removed", {}, values=values)
+        moved = {"sourcedId": (before.values["sourcedId"], next_id)} if next_id else {}
+        yield _event(before.closed, runs, "rekeyed" if next_id else "removed", moved, values=values)
 
 
 def _event(

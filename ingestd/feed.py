@@ -7,17 +7,18 @@ from pathlib import Path
 
 import structlog
 
-from ingestd import config
-from ingestd.claim import copy_drop
+from ingestd import config, rekey
+from ingestd.claim import copy_drop, digest_of
 from ingestd.core.model import Plan
 from ingestd.core.order import next_of
+from ingestd.core.rekey import Ids
 from ingestd.core.rules import Rules
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import UsageError
 from ingestd.feedloop import Taken
 from ingestd.intake import PATIENCE, Claims, finish_claim
 from ingestd.opening import open_served, open_source
-from ingestd.pipeline import Prepared
+from ingestd.pipeline import Prepared, changed_ids
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
 from ingestd.runs import Clock, Runs, Stop, modes_of, utc_now
@@ -196,6 +197,34 @@ class Feed:
                 return self.runs.wait(run, blocker)
             return self.runs.process(run, stop, digest=digest)
 
+    def change_ids(self, ids: Ids, stop: Stop = never) -> Run:
+        """Give live records other sourcedIds, in a run of its own; what is held is planned anew when it is looked at.
+
+        Raises:
+            ConfigError: old ids are not live, or new ones are; nothing is changed.
+        """
+        with self.store.locked():
+            self._go_on(stop)
+            rekey.check(ids, self.store)
+            number = self._claims.next_number()
+            spool = self.filing.spool(number)
+            rekey.write_list(spool / rekey.LIST, ids)
+            run = self.runs.begin(number, spool, None, digest_of(spool / rekey.LIST), {"rekey": rekey.LIST})
+            return self.runs.process(run, stop)
+
+    def suggest_ids(self) -> Ids:
+        """Return which ids the held run's drop has changed, as far as it can be told.
+
+        Raises:
+            UsageError: no drop is held.
+        """
+        with self.store.locked():
+            held = self.held_run()
+            path = self.filing.package(held.id, held.document.get("drop")) if held else None
+            if path is None:
+                raise UsageError(f"no drop of {self.name} is held; a list is made of one that is")
+            return rekey.ids_of(changed_ids(self.runs.preview(path, never).settled, self.store))
+
     def release(self, run: str, digest: str, stop: Stop = never) -> Run:
         """Consent to a held run: apply it if its plan is still the one that was looked at (law 4).
 
@@ -236,7 +265,7 @@ class Feed:
         """Plan without a run: of a zip, of the held run, or of the snapshot alone. Nothing is changed."""
         with self.store.locked():
             if path is None and (held := self.held_run()):
-                path = self.filing.package(held.id, held.document.get("drop"))
+                return self.runs.preview_held(held, never)
             return self.runs.preview(path, never)
 
     def held_run(self) -> Run | None:

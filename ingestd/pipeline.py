@@ -7,18 +7,21 @@ apply are made by the same code (law 3).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from math import ceil, isinf
 from typing import Any
 
 import stamina
 
+from ingestd import rekey
 from ingestd.core import document, findings
 from ingestd.core.administrators import missing_administrators
 from ingestd.core.guard import Limits, guard, guard_held_back, largest_at_risk
+from ingestd.core.identity import Pairs, breach_of, fewest_of, pair_ids
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
 from ingestd.core.plan import make_plan
+from ingestd.core.rekey import Ids
 from ingestd.core.roster import Settled, losses
 from ingestd.core.rules import Rules
 from ingestd.core.scope import WORDS, Scope
@@ -48,7 +51,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop."""
+    """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop.
+
+    `ids` has the ids that change, of a run that changes them.
+    """
 
     examined: Examined | None
     plan: Plan | None
@@ -56,6 +62,7 @@ class Prepared:
     breaches: tuple[Breach, ...]
     held_back: int
     document: Mapping[str, Any]
+    ids: Ids = field(default_factory=dict)
 
     @property
     def settled(self) -> Mapping[str, Settled]:
@@ -76,6 +83,7 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, today: date
     settled = examined.settled if examined else {}
     with stages.measure("guard"):
         breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
+        breaches += _guard_ids(settled, store)
     tables = Tables(store.snapshot, settled, policy.scope, today)
     with stages.measure("scope"):
         found = _find_in_scope(tables, policy)
@@ -98,6 +106,42 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, today: date
     about = {**_about_drop(examined, batches, policy), **about}
     about["left_out"] += _about_scope(tables)
     return Prepared(examined, plan, batches, tuple(breaches), held_back, about)
+
+
+def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: Stages) -> Prepared:
+    """Take a change of ids as far as the plan. Nothing is changed.
+
+    No limit holds what was asked for record by record; only what else is to be planned is guarded.
+
+    Raises:
+        ConfigError: old ids are not live, or new ones are.
+        StoppingError: asked to stop.
+    """
+    with stages.measure("diff"):
+        rekey.check(ids, store)
+        settled = rekey.changes(ids, store)
+    examined = Examined(None, {}, settled, (), ())
+    planned = {name: one for name, one in settled.items() if name not in policy.terms.left_out}
+    tables = Tables(store.snapshot, planned, policy.scope, today)
+    is_full = tables.is_scoped or _is_full(examined, store, policy)
+    targets = rekey.RekeyTargets(store, tables, policy.rules, policy.administrators, is_full, stages)
+    actions = list(targets.actions())
+    breaches = [*targets.breaches, *(_guard_targets(actions, (), store, policy) if is_full else ())]
+    with stages.measure("plan"):
+        plan = make_plan(actions)
+    about = document.about_plan(
+        changes={name: one.changes for name, one in settled.items()},
+        fields={name: document.changed_fields(tables.before(name), one.new.frame) for name, one in planned.items()},
+        breaches=breaches,
+        plan=plan,
+        held_back=targets.held_back,
+    )
+    about = {
+        **_about_drop(None, targets.batches, policy),
+        **about,
+        "rekey": {name: len(one) for name, one in ids.items()},
+    }
+    return Prepared(examined, plan, tuple(targets.batches), tuple(breaches), targets.held_back, about, ids)
 
 
 def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, stages: Stages) -> Sequence[Outcome]:
@@ -184,6 +228,22 @@ def _guard_roster(settled: Mapping[str, Settled], store: Store, policy: Policy) 
             *guard(name, one.changes, len(one.live), policy.limits[name], losses(one, orgs)),
         )
     ]
+
+
+def changed_ids(settled: Mapping[str, Settled], store: Store) -> dict[str, Pairs]:
+    """Return, by table, the records that go and come again under another sourcedId, where they can be many."""
+    found = {}
+    for name, one in settled.items():
+        fewest = fewest_of(len(one.live))
+        if min(len(one.deleted), len(one.difference.created)) >= fewest:
+            gone = store.snapshot.read(name, one.live.rid[one.deleted])
+            found[name] = pair_ids(name, gone, one.new.frame.iloc[one.difference.created])
+    return found
+
+
+def _guard_ids(settled: Mapping[str, Settled], store: Store) -> list[Breach]:
+    found = changed_ids(settled, store).items()
+    return [breach for name, pairs in found if (breach := breach_of(name, pairs, len(settled[name].live)))]
 
 
 def _org_ids(settled: Mapping[str, Settled], store: Store) -> dict[int, str]:

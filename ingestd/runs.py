@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from ingestd import config, pipeline
+from ingestd import config, pipeline, rekey
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Outcome, Severity
 from ingestd.core.order import check_sequence, supersedes
@@ -148,6 +148,12 @@ class Runs:
         """Take a package, or the snapshot alone, as far as the plan. Nothing is changed."""
         return self._prepare(path, None, self._stages(self._show, stop))
 
+    def preview_held(self, run: Run, stop: Stop) -> Prepared:
+        """Take a held run as far as the plan, anew. Nothing is changed."""
+        if run.origin.get("rekey"):
+            return self._prepare_rekey(run, self._stages(self._show, stop))
+        return self.preview(self.filing.package(run.id, run.document.get("drop")), stop)
+
     def _refuse_mismatch(self, run: Run) -> Prepared | None:
         """Refuse a drop that was not the one that its sender promised when it was claimed."""
         message = run.origin.get("mismatch")
@@ -155,10 +161,16 @@ class Runs:
         return pipeline.refuse(found, self.policy) if message else None
 
     def _prepare_run(self, run: Run, stages: Stages) -> Prepared:
+        if run.origin.get("rekey"):
+            return self._prepare_rekey(run, stages)
         package = self.filing.package(run.id, run.document.get("drop"))
         if package is None and run.document.get("drop"):
             raise FileNotFoundError(f"the package of {run.id} is gone")
         return self._prepare(package, run, stages)
+
+    def _prepare_rekey(self, run: Run, stages: Stages) -> Prepared:
+        ids = rekey.read_list(self.filing.running(run.id) / run.origin["rekey"])
+        return pipeline.prepare_rekey(ids, self.store, self.policy, self.today(), stages)
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
         if path is None:
@@ -198,6 +210,7 @@ class Runs:
         with self.store.transaction():
             is_whole = self.store.own(prepared.plan, outcomes)
             self.store.snapshot.commit(prepared.settled, run.number)
+            self.store.add_ids(run.number, prepared.ids)
             for name, value in pipeline.fingerprints(self.policy).items():
                 self.store.set_meta(name, value)
             self.store.set_meta("is_whole", "yes" if is_whole else "no")

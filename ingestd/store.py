@@ -15,9 +15,11 @@ import pyarrow as pa
 import sqlite_utils
 
 from ingestd import database
+from ingestd.core.hashing import hash_ids
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
 from ingestd.core.plan import Owned
+from ingestd.core.rekey import Ids
 from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State, step
 from ingestd.database import quoted, signed
@@ -42,6 +44,14 @@ def runs_and_settings(db: sqlite_utils.Database) -> None:
         not_null={"run", "state", "token", "document"},
     )
     runs.create_index(["run"], unique=True)
+
+
+@migrations()
+def ids_that_changed(db: sqlite_utils.Database) -> None:
+    """Make the table of what became of ids, so that a record's story goes on under its new one."""
+    columns = {"run": int, "table_name": str, "old": str, "new": str}
+    db.table("ids").create(columns, pk=("table_name", "new", "run"))
+    db.table("ids").create_index(["table_name", "old"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +174,26 @@ class Store:
         with database.transaction(self._db):
             yield
 
+    # Ids that changed ----------------------------------------------------------------------------------------
+
+    def add_ids(self, run: int, ids: Ids) -> None:
+        """Keep which ids a run changed."""
+        for table, mapping in ids.items():
+            rows = ((run, table, old, new) for old, new in mapping.items())
+            self._db.executemany("INSERT INTO ids VALUES (?, ?, ?, ?)", rows)
+
+    def id_before(self, table: str, new: str, run: int) -> str | None:
+        """Return from what id a run made this one, if it did."""
+        query = "SELECT old FROM ids WHERE table_name = ? AND new = ? AND run = ?"
+        row = self._db.execute(query, [table, new, run]).fetchone()
+        return str(row[0]) if row else None
+
+    def id_after(self, table: str, old: str, run: int) -> str | None:
+        """Return what id a run made of this one, if it did."""
+        query = "SELECT new FROM ids WHERE table_name = ? AND old = ? AND run = ?"
+        row = self._db.execute(query, [table, old, run]).fetchone()
+        return str(row[0]) if row else None
+
     # Owned target records ------------------------------------------------------------------------------------
 
     def owned(self, target: Target, keys: Hashes | None = None) -> Owned:
@@ -204,6 +234,17 @@ class Store:
         row = self._db.execute(f"SELECT active FROM {_owned(target)} WHERE key = ?", [key]).fetchone()
         return bool(row[0]) if row else None
 
+    def ever_owned(self, target: str, keys: Hashes) -> Hashes:
+        """Return which of these keys are those of target records that ingestd owns, active or not."""
+        if not self._owns(target):
+            return keys[:0]
+        query = f"SELECT key_hash FROM {_owned(target)} WHERE key_hash IN (%s)"
+        some = [
+            database.hashes(database.fetch(self._db, query % ", ".join("?" * len(part)), [pa.int64()], part)[0])
+            for part in database.slices(keys.view(np.int64))
+        ]
+        return np.concatenate(some) if some else keys[:0]
+
     def count_owned(self, target: str, at_most: int = -1) -> int:
         """Return how many active target records ingestd owns in a target table; counting stops at `at_most`."""
         if not self._owns(target):
@@ -230,7 +271,11 @@ class Store:
         rows = np.flatnonzero(done)
         rows = rows[np.argsort(group.keys[rows].view(np.int64))]  # in the order of the table, or SQLite is slow
         keys, contents = signed(group.keys[rows]), signed(group.contents[rows])
-        if group.kind is not Kind.REMOVE:
+        if group.kind is Kind.REKEY:
+            new = key_text(group.frame.iloc[rows], group.new_key)
+            statement = f"UPDATE OR REPLACE {table} SET key_hash = ?, key = ? WHERE key_hash = ? AND active = 1"
+            self._db.executemany(statement, zip(signed(hash_ids(new, self.seed)), new.to_pylist(), keys, strict=True))
+        elif group.kind is not Kind.REMOVE:
             texts = key_text(group.frame[list(group.key)].iloc[rows], group.key).to_pylist()
             statement = f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, 1)"
             self._db.executemany(statement, zip(keys, contents, texts, strict=True))

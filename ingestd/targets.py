@@ -17,7 +17,7 @@ from ingestd.core.collect import collect
 from ingestd.core.columns import to_series
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach
-from ingestd.core.plan import plan_target
+from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rules import Joins, OnUnmapped, Rule, Rules, Target
 from ingestd.core.verbs import join
 from ingestd.stages import Stages
@@ -58,6 +58,9 @@ class Targets:
         else:
             return
         self._tell(mapped)
+        yield from self._planned(mapped, owned)
+
+    def _planned(self, mapped: Mapped, owned: Owned) -> Iterator[Actions]:
         yield from plan_target(mapped, owned, kept=mapped.keys[mapped.held])
 
     def found_values(self) -> Iterator[tuple[str, str, Mapping[str, int]]]:

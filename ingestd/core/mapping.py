@@ -54,7 +54,7 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
         seed: the feed's, for the hashes.
     """
     lacking = _lacking(target, frame)
-    frame = _choose(target, frame)
+    frame = choose(target, frame)
     made, misses, unwritable = _fields(target, frame, lookups, rules)
     text = key_text(made, target.key)
     keys = hash_ids(text, seed)
@@ -107,7 +107,8 @@ def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
     )
 
 
-def _choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:
+def choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the records that give target records, once for each that they give; the index is that of `frame`."""
     chosen = frame[verbs.fulfils(frame, target.where)] if target.where else frame
     chosen = verbs.merge(chosen, target.merge_by, target.lists) if target.merge_by else chosen
     return verbs.per_item(chosen, target.each) if target.each else chosen
@@ -136,7 +137,7 @@ def _fields(
 
 def found_values(target: Target, frame: pd.DataFrame, lookups: Lookups) -> Iterator[tuple[str, str, Mapping[str, int]]]:
     """Yield what the value maps of a target table are asked: the map, the field, and how often each value is found."""
-    frame = _choose(target, frame)
+    frame = choose(target, frame)
     for name, rule in (target.fields or {}).items():
         if rule.map:
             counts = pc.value_counts(_look_up(rule, frame, lookups))

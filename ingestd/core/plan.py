@@ -47,19 +47,19 @@ def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]
         (Kind.UPDATE, rows[found.updated], changed),
     ):
         if len(chosen):
-            at = chosen[_order([arrow(mapped.frame[name].iloc[chosen]) for name in target.key])]
+            at = chosen[order([arrow(mapped.frame[name].iloc[chosen]) for name in target.key])]
             frame = mapped.frame[list(fields)].iloc[at].reset_index(drop=True)
             yield _actions(mapped, kind, frame, mapped.keys[at], mapped.contents[at])
     stays = np.concatenate([kept, mapped.keys[mapped.held]])
     gone = found.absent[~np.isin(owned.keys[found.absent], stays)]
     if len(gone) and target.on_absent is not OnAbsent.KEEP:
-        at = gone[_order([values.take(pa.array(gone)) for values in owned.key_fields])]
+        at = gone[order([values.take(pa.array(gone)) for values in owned.key_fields])]
         named = zip(target.key, owned.key_fields, strict=True)
         frame = pd.DataFrame({name: to_series(values.take(pa.array(at))) for name, values in named}, copy=False)
         yield _actions(mapped, Kind.REMOVE, frame, owned.keys[at], owned.contents[at])
 
 
-def _order(key: Sequence[pa.Array]) -> Ints:
+def order(key: Sequence[pa.Array]) -> Ints:
     """Return the positions that sort records by their key fields, so that no plan depends on the order of rows."""
     cells = pa.table(list(key), names=[str(i) for i in range(len(key))])
     by = [(name, "ascending") for name in cells.column_names]
@@ -72,10 +72,14 @@ def _actions(mapped: Mapped, kind: Kind, frame: pd.DataFrame, keys: Hashes, cont
 
 
 def make_plan(actions: Iterable[Actions]) -> Plan:
-    """Order the actions: creations and updates as the rules list their tables, removals the other way round."""
+    """Order the actions: creations and updates as the rules list their tables, removals the other way round.
+
+    What gets another key gets it first: the others know the record by its new one.
+    """
     given = tuple(actions)
     ordered = (
-        *(one for one in given if one.kind is not Kind.REMOVE),
+        *(one for one in given if one.kind is Kind.REKEY),
+        *(one for one in given if one.kind not in {Kind.REKEY, Kind.REMOVE}),
         *(one for one in reversed(given) if one.kind is Kind.REMOVE),
     )
     return Plan(ordered, digest(ordered))

@@ -59,14 +59,14 @@ def merge(frame: pd.DataFrame, by: Sequence[str], lists: Sequence[str]) -> pd.Da
     It has the items of all of them in each of `lists`, its own first. What is blank in all of `by` agrees with nothing.
     """
     ids = column_of(frame, "sourcedId")
-    frame = frame.iloc[pc.sort_indices(ids).to_numpy()].reset_index(drop=True)
+    frame = frame.iloc[pc.sort_indices(ids).to_numpy()]
     keys = pd.DataFrame({name: to_series(column_of(frame, name)) for name in by})
     blank = (keys == "").all(axis=1).to_numpy()
     group = np.where(blank, len(frame) + np.arange(len(frame)), keys.groupby(list(by), sort=False).ngroup())
     kept = ~pd.Series(group).duplicated().to_numpy()
     if kept.all():
         return frame
-    merged = frame[kept].reset_index(drop=True)
+    merged = frame[kept].copy()
     place = pd.Index(group[kept])
     for name in lists:
         found = items(column_of(frame, name))

@@ -243,6 +243,30 @@ def test_a_kill_between_sink_and_store_is_mended_before_another_zip_is_applied(
     assert set(states_of(where)) == {"applied"}
 
 
+def test_a_change_of_ids_that_is_killed_between_sink_and_store_is_made_whole(server: Server, tmp_path: Path) -> None:
+    """The application has the new keys and the store the old ones: the next start ends as one clean run does."""
+    before, log, calls = place(tmp_path / "before"), tmp_path / "log", "pwrite64"
+    once(before, zip_of(DAY_1))
+    (before.folder / "ids.csv").write_text("old,new\nU1,N1\nU2,N2\n")
+
+    def rekey(where: Place, *options: str) -> int:
+        return server.trace(log, options, "--config", where.config, "rekey", FEED, where.folder / "ids.csv")
+
+    whole, trace = before.copy_to(tmp_path / "whole"), tmp_path / "trace"
+    assert rekey(whole, "-y", "-o", str(trace), "-e", f"trace={calls}") == 0
+    kill = f"inject={calls}:signal=SIGKILL:when={points(trace, whole.target())[-1].number + 1}"
+    where = before.copy_to(tmp_path / "killed")
+    assert rekey(where, "-o", "/dev/null", "-e", kill) == -signal.SIGKILL
+    assert (states_of(where)[-1], target_of(where), snapshot_of(where)) == (
+        "applying",
+        target_of(whole),
+        snapshot_of(before),
+    )
+    assert server.run(log, "--config", where.config, "once") == 0
+    assert states_of(where) == ["applied", "applied"]
+    assert (target_of(where), snapshot_of(where)) == (target_of(whole), snapshot_of(whole))
+
+
 def kill_after_sink(scenario: Scenario, where: Place, tmp_path: Path) -> None:
     """Kill a run when its sink has committed and its store has not: at the next write after the sink's last."""
     traced, trace = scenario.before.copy_to(tmp_path / "traced"), tmp_path / "trace"

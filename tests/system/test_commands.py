@@ -511,6 +511,7 @@ COMMANDS = (
     "maps",
     "once",
     "plan",
+    "rekey",
     "release",
     "run",
     "runs",
