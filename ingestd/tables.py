@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ingestd.core.model import Mask
+from ingestd.core.people import with_roles
 from ingestd.core.roster import Settled
 from ingestd.core.scope import CONTACTS, Reason, Scope
 from ingestd.core.scoping import DECIDED, READ, Decided, decide, follows, prune
@@ -61,6 +62,15 @@ class Tables:
 
     def after(self, name: str) -> pd.DataFrame:
         """Return the records of a table that are in scope after this run, without what of them is left out."""
+        frame = self._in_scope(name)
+        return with_roles(frame, self._in_scope("roles")) if name == "users" and self.has_roles else frame
+
+    @property
+    def has_roles(self) -> bool:
+        """Return whether users have roles in a table of their own, before this run or after it (1.2)."""
+        return self.snapshot.count("roles") > 0 or self.has_changed("roles")
+
+    def _in_scope(self, name: str) -> pd.DataFrame:
         frame = self._whole(name)
         if name in self.scope.left_out():
             return frame.iloc[:0]

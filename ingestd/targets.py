@@ -48,7 +48,7 @@ class Targets:
                 yield from self._actions(target)
 
     def _actions(self, target: Target) -> Iterator[Actions]:
-        if self.is_full or not _is_local(target) or any(map(self.tables.has_changed, target.lookups())):
+        if self.is_full or not self._is_local(target) or any(map(self.tables.has_changed, target.lookups())):
             mapped = self._map(target, self.tables.after(target.source))
             owned = self.store.owned(target)
         elif self.tables.has_changed(target.source):
@@ -59,6 +59,10 @@ class Targets:
             return
         self._tell(mapped)
         yield from self._planned(mapped, owned)
+
+    def _is_local(self, target: Target) -> bool:
+        """Return whether what changed of the source is all that can have changed of the target."""
+        return _is_local(target) and not (target.source == "users" and self.tables.has_roles)
 
     def _planned(self, mapped: Mapped, owned: Owned) -> Iterator[Actions]:
         yield from plan_target(mapped, owned, kept=mapped.keys[mapped.held])

@@ -20,12 +20,13 @@ _LINE_BREAKS = "\r\n|[\r\n\v\f\u0085\u2028\u2029]"
 
 
 class Dialect(StrEnum):
-    """Whose CSV it is. All are UTF-8 with a header, commas, and LF at the end of each line, the last one too.
+    """Whose CSV it is. All are UTF-8 with a header and commas; each line, the last one too, ends with LF, in `sds` CRLF.
 
     - `standard`: RFC 4180 but for that end of a line. Quotes where needed, quotes inside doubled.
     - `apple`: Apple School Manager's (systems.md 2.1). A space needs quotes as well. What the quotes would not keep, a
       quote or a line break, has a backslash before it, and so a backslash has too, or it could not be told from those.
-    - `sds`: Microsoft School Data Sync's (systems.md 2.2), `standard` with a space for each line break in a value.
+    - `sds`: Microsoft School Data Sync's (systems.md 2.2), `standard` with CRLF, as the RFC has it, and with a space
+      for each line break in a value.
     - `canvas`: Canvas's SIS import (systems.md 2.3), which is `standard`.
     """
 
@@ -43,6 +44,7 @@ class _Form:
     escaped: str
     escape: str
     line_break: str | None = None
+    end: str = "\n"
 
 
 _STANDARD = _Form(quoted=r'[,"\r\n]|\A\s|\s\z', escaped='"', escape='""')  # many readers trim what is not quoted
@@ -50,7 +52,7 @@ _FORMS: Mapping[Dialect, _Form] = MappingProxyType(
     {
         Dialect.STANDARD: _STANDARD,
         Dialect.APPLE: _Form(quoted=r'[\s\v,"\\]', escaped=r'(["\\\r\n])', escape=r"\\\1"),
-        Dialect.SDS: _Form(_STANDARD.quoted, _STANDARD.escaped, _STANDARD.escape, line_break=" "),
+        Dialect.SDS: _Form(_STANDARD.quoted, _STANDARD.escaped, _STANDARD.escape, line_break=" ", end="\r\n"),
         Dialect.CANVAS: _STANDARD,
     }
 )
@@ -72,7 +74,7 @@ def render_lines(columns: Sequence[pa.Array], dialect: Dialect) -> bytes:
     cells = [_render_cells(column, form) for column in columns]
     if len(cells) == 1:  # a line with nothing on it is no record to most readers
         cells = [pc.if_else(pc.equal(cells[0], ""), '""', cells[0])]
-    cells[-1] = _join(cells[-1], "\n", by="")
+    cells[-1] = _join(cells[-1], form.end, by="")
     return _bytes_of(_join(*cells, by=","))
 
 

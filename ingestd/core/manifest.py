@@ -60,6 +60,13 @@ def parse(
     return Manifest(said, modes | declared), batches
 
 
+def render(version: str, modes: Mapping[str, str], **more: str) -> bytes:
+    """Return a manifest of that version, whose tables are absent if `modes` does not say otherwise."""
+    said = {f"file.{table}": modes.get(table, Mode.ABSENT) for table in sorted(NAMES[version], key=str.lower)}
+    rows = {HEADER[0]: HEADER[1], "manifest.version": "1.0", "oneroster.version": version, **said, **more}
+    return "".join(f"{name},{value}\n" for name, value in rows.items()).encode()
+
+
 def _bad(detail: str, lines: Sequence[int] = ()) -> Batch:
     return batch("bad-manifest", file=FILE, lines=lines, detail=detail)
 

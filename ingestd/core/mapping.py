@@ -12,7 +12,7 @@ from ingestd.core import findings, verbs
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.hashing import first_of_each, hash_ids, hash_rows
 from ingestd.core.model import Batch, Hashes, Mask, Severity
-from ingestd.core.rules import METADATA, OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import METADATA, OnUnmapped, Rule, Rules, Target, names_in
 from ingestd.core.verbs import Lookups
 
 KEY_JOIN = "\x1f"
@@ -97,7 +97,7 @@ def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
     """Find the columns of the standard that the rules read and this version of it does not have."""
     each = [target.each] if target.each else []
     read = dict.fromkeys(
-        [*target.where, *each, *(name for rule in (target.fields or {}).values() for name in rule.columns())]
+        [*names_in(target.where), *each, *(name for rule in (target.fields or {}).values() for name in rule.columns())]
     )
     names = [name for name in read if name not in frame.columns and not name.startswith(METADATA)]
     file = f"{target.source}.csv"

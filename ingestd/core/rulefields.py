@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from phonenumbers import SUPPORTED_REGIONS
 
 from ingestd.core.administrators import COLUMN as ADMINISTRATOR
-from ingestd.core.rules import METADATA, Case, Conditions, Join, Rule
+from ingestd.core.rules import METADATA, Case, Condition, Conditions, Join, Rule
 from ingestd.core.toml import TomlReader, hint, not_one_of
 from schemas import Column, Shape
 
@@ -35,6 +35,12 @@ class FieldsReader(TomlReader):
     maps: tuple[str, ...] = ()
     collected: tuple[str, ...] = ()
     joins: dict[str, dict[str, Join]] = field(default_factory=dict)
+
+    def words(self, column: Column) -> tuple[str, ...]:
+        """Return the words of a column; users may have the roles that 1.2 knows as well (`core.people`)."""
+        if column.name != "role" or column not in self.tables["users"].columns:
+            return column.values
+        return tuple(dict.fromkeys((*column.values, *self.tables["roles"].column("role").values)))
 
     # Columns ------------------------------------------------------------------------------------------------
 
@@ -71,7 +77,13 @@ class FieldsReader(TomlReader):
         return self.tables[other].column(take)
 
     def conditions(self, where: str, source: str, given: object) -> Conditions:
-        """Read what a record must have in its columns."""
+        """Read what a record must have in its columns; of a list of such one is enough."""
+        if isinstance(given, list):
+            return tuple(self.condition(f"{where}[{i}]", source, one) for i, one in enumerate(given))
+        return self.condition(where, source, given)
+
+    def condition(self, where: str, source: str, given: object) -> Condition:
+        """Read one set of conditions."""
         found: dict[str, tuple[str, ...] | bool] = {}
         for name, values in self.table(where, given).items():
             column = self.column(f"{where}.{name}", source, name)
@@ -79,7 +91,7 @@ class FieldsReader(TomlReader):
                 found[name] = values
                 continue
             wanted = self.texts(f"{where}.{name}", values if isinstance(values, list) else [values], "value")
-            words = column.values if column else ()
+            words = self.words(column) if column else ()
             self.faults += [f"{where}.{name}: {not_one_of(one, words)}" for one in wanted if words and one not in words]
             found[name] = wanted
         return found

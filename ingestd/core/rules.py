@@ -10,8 +10,17 @@ from ingestd.core.model import OnAbsent
 METADATA = "metadata."
 """Prefix of the columns that a vendor may add; no binding knows them, so no rule can be checked against them."""
 
-Conditions = Mapping[str, tuple[str, ...] | bool]
+Condition = Mapping[str, tuple[str, ...] | bool]
 """By column the values of which a record must have one, or whether it must have any. All columns must agree."""
+
+Conditions = Condition | tuple[Condition, ...]
+"""What a record must fulfil, or several such of which one is enough."""
+
+
+def names_in(conditions: Conditions) -> tuple[str, ...]:
+    """Return the columns that conditions ask for."""
+    every = conditions if isinstance(conditions, tuple) else (conditions,)
+    return tuple(dict.fromkeys(name for one in every for name in one))
 
 
 class OnUnmapped(StrEnum):
@@ -72,7 +81,7 @@ class Rule:
 
     def columns(self) -> tuple[str, ...]:
         """Return all columns of the source table that are read."""
-        return (*self.sources(), *self.when)
+        return (*self.sources(), *names_in(self.when))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +143,14 @@ class Csv:
 
     `gone` has by target table what stands in which fields of records that are deactivated or archived; without that
     they are not written. `parents` has by target table the field that names another record of it by its key: that one
-    is written before it.
+    is written before it. `oneroster` is the version of OneRoster whose set of files it is: then there is a manifest,
+    and a table without records is absent.
     """
 
     dialect: Dialect = Dialect.STANDARD
     gone: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
+    oneroster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

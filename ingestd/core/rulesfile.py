@@ -10,7 +10,7 @@ from ingestd.core.model import OnAbsent
 from ingestd.core.rulefields import UNKNOWN, FieldsReader
 from ingestd.core.rules import METADATA, Collect, Csv, OnUnmapped, Rule, Rules, Target
 from ingestd.core.toml import not_one_of
-from schemas import Shape
+from schemas import NAMES, Shape
 
 TABLE_VERBS = (
     "name", "from", "where", "collect", "merge_by", "each", "key", "on_absent", "update", "create_only", "spread",
@@ -57,7 +57,10 @@ class _Reader(FieldsReader):
     def csv(self, given: object, targets: Sequence[Target]) -> Csv:
         """Read how CSVs are written."""
         entry = self.table("csv", given, ' such as dialect = "apple"')
-        self.check_keys("csv.", entry, ("dialect", "gone", "parents"))
+        self.check_keys("csv.", entry, ("dialect", "gone", "parents", "oneroster"))
+        version = entry.get("oneroster")
+        if version is not None and version not in NAMES:
+            self.faults.append(f"csv.oneroster: {not_one_of(version, NAMES)}")
         made = {target.name: tuple(target.fields or self.columns(target.source)) for target in targets}
         return Csv(
             dialect=self.choice("csv.dialect", entry.get("dialect", "standard"), Dialect),
@@ -70,6 +73,7 @@ class _Reader(FieldsReader):
                 for name, field in self.by_target("csv.parents", entry, made).items()
                 if self.is_one_of(f"csv.parents.{name}", field, made[name])
             },
+            oneroster=version,
         )
 
     def by_target(self, where: str, entry: Mapping[str, Any], made: Mapping[str, Sequence[str]]) -> dict[str, Any]:

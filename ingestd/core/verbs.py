@@ -21,7 +21,15 @@ Lookups = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 def fulfils(frame: pd.DataFrame, conditions: Conditions) -> Mask:
-    """Return which records have, in every column named, one of its values, or any value at all, or none."""
+    """Return which records have, in every column named, one of its values, or any value at all, or none.
+
+    Of several sets of conditions one is enough.
+    """
+    if isinstance(conditions, tuple):
+        chosen = np.zeros(len(frame), bool)
+        for one in conditions:
+            chosen |= fulfils(frame, one)
+        return chosen
     chosen = np.ones(len(frame), bool)
     for name, wanted in conditions.items():
         column = column_of(frame, name)
@@ -97,9 +105,12 @@ def source(rule: Rule, frame: pd.DataFrame) -> pa.Array:
 
 def item(rule: Rule, values: pa.Array) -> pa.Array:
     """Take one item of a list, from 1; a list that has fewer gives a blank."""
-    if rule.item is None:
-        return values
-    at = rule.item - 1
+    return values if rule.item is None else item_of(values, rule.item)
+
+
+def item_of(values: pa.Array, number: int) -> pa.Array:
+    """Return one item of each list, from 1, or a blank."""
+    at = number - 1
     return by_distinct(values, lambda text: next(iter(text.split(",")[at : at + 1]), ""))[0]
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.compute as pc
 
-import schemas
+from ingestd.core.columns import arrow
+from ingestd.core.dialect import Dialect, render_header, render_lines
+from ingestd.core.manifest import render as render_manifest
 from ingestd.core.model import Mode
-from ingestd.generate.columns import VERSION, Strings, cells, join, text
+from ingestd.generate.columns import VERSION
 
 SLICE = 100_000
 """How many records are rendered at a time: enough for speed, little for memory."""
@@ -53,41 +54,14 @@ def write_folder(roster: Mapping[str, pd.DataFrame], folder: Path, *, modes: Map
 def _members(
     roster: Mapping[str, pd.DataFrame], modes: Mapping[str, str] | None
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    yield "manifest.csv", iter([_manifest(roster, modes or {})])
+    said = {**dict.fromkeys(roster, Mode.BULK), **(modes or {})}
+    yield "manifest.csv", iter([render_manifest(VERSION, said, **{"source.systemName": "ingestd synthetic district"})])
     for table, frame in roster.items():
         yield f"{table}.csv", _render_table(frame)
 
 
-def _manifest(roster: Mapping[str, pd.DataFrame], modes: Mapping[str, str]) -> bytes:
-    found = {
-        table: Mode.BULK if table in roster else Mode.ABSENT for table in sorted(schemas.NAMES[VERSION], key=str.lower)
-    }
-    rows = {
-        "propertyName": "value",
-        "manifest.version": "1.0",
-        "oneroster.version": VERSION,
-        **{f"file.{table}": mode for table, mode in {**found, **modes}.items()},
-        "source.systemName": "ingestd synthetic district",
-    }
-    return "".join(f"{name},{value}\n" for name, value in rows.items()).encode()
-
-
 def _render_table(frame: pd.DataFrame) -> Iterator[bytes]:
-    yield (",".join(frame.columns) + "\n").encode()
+    yield render_header(tuple(frame.columns), Dialect.STANDARD)
     for start in range(0, len(frame), SLICE):
-        yield _render(frame.iloc[start : start + SLICE])
-
-
-def _render(records: pd.DataFrame) -> bytes:
-    columns = [_quoted(cells(records[name])) for name in records.columns]
-    columns[-1] = join(columns[-1], "\n")
-    lines = pc.binary_join_element_wise(*columns, text(","))
-    # The values of a fresh column lie one behind the other: its buffer is the text of the lines.
-    return lines.buffers()[2].to_pybytes()  # type: ignore[no-any-return]
-
-
-def _quoted(column: Strings) -> Strings:
-    needs = pc.match_substring_regex(column, '[",\r\n]')
-    if not pc.any(needs).as_py():
-        return column
-    return pc.if_else(needs, join('"', pc.replace_substring(column, '"', '""'), '"'), column)
+        part = frame.iloc[start : start + SLICE]
+        yield render_lines([arrow(part[name]) for name in part], Dialect.STANDARD)

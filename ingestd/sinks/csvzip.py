@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from ingestd import database, files
 from ingestd.core.dialect import parents_first, render_header, render_lines
-from ingestd.core.model import Outcome, Plan
+from ingestd.core.manifest import render as render_manifest
+from ingestd.core.model import Mode, Outcome, Plan
 from ingestd.core.rules import Rules, Target
 from ingestd.database import quoted
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
@@ -92,7 +93,11 @@ class CsvZipSink:
 
     def _render(self, db: sqlite3.Connection) -> None:
         """Have all tables on the disk, each file under a name of its own that is not the one to come."""
-        sheets = {f"{target.name}.csv": self._lines(db, target) for target in self._rules.targets}
+        targets = [target for target in self._rules.targets if self._is_wanted(db, target)]
+        sheets = {f"{target.name}.csv": self._lines(db, target) for target in targets}
+        if self._rules.csv.oneroster:
+            manifest = render_manifest(self._rules.csv.oneroster, {target.name: Mode.BULK for target in targets})
+            sheets["manifest.csv"] = iter([manifest])
         try:
             if self._path.suffix.lower() == ".zip":
                 self._render_zip(sheets)
@@ -101,6 +106,14 @@ class CsvZipSink:
                 self._stale = [self._path / f"{name}.csv" for name in _tables(db) if f"{name}.csv" not in sheets]
         except OSError as error:
             raise SinkError(f"the csvzip sink failed: {error.strerror}") from None
+
+    def _is_wanted(self, db: sqlite3.Connection, target: Target) -> bool:
+        """Return whether a table has a file; in a set of OneRoster only if it has records."""
+        if not self._rules.csv.oneroster:
+            return True
+        if not columns_of(db, target.name):
+            return False
+        return db.execute(f"SELECT 1 FROM {quoted(target.name)} WHERE _active = 1 LIMIT 1").fetchone() is not None
 
     def _render_zip(self, sheets: Sheets) -> None:
         with files.writing(self._aside(self._path), mode=_MODE) as file, ZipFile(file, "w", ZIP_DEFLATED) as package:
@@ -147,7 +160,7 @@ class CsvZipSink:
         for name in gone or ():
             cells[name] = f"CASE _active WHEN 1 THEN {cells[name]} ELSE ? END"
         values = [gone[name] for name in names if name in gone] if gone else []
-        where = "" if gone else " WHERE _active = 1"
+        where = " WHERE _active = 1" if gone is None else ""
         key = ", ".join(map(quoted, target.key))
         return f"SELECT {', '.join(cells.values())} FROM {quoted(target.name)}{where} ORDER BY {key}", values
 
