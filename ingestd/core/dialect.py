@@ -20,7 +20,7 @@ _LINE_BREAKS = "\r\n|[\r\n\v\f\u0085\u2028\u2029]"
 
 
 class Dialect(StrEnum):
-    """Whose CSV it is. All are UTF-8 with a header and commas; each line, the last one too, ends with LF, in `sds` CRLF.
+    """Whose CSV it is. All are UTF-8 with a header and commas; each line, the last too, ends with LF, in `sds` CRLF.
 
     - `standard`: RFC 4180 but for that end of a line. Quotes where needed, quotes inside doubled.
     - `apple`: Apple School Manager's (systems.md 2.1). A space needs quotes as well. What the quotes would not keep, a
