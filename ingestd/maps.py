@@ -5,7 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from ingestd.core.report.words import plural
+from ingestd.core.rules import Rules
+from ingestd.core.verbs import map_values
 from ingestd.feed import Feed
 from ingestd.stages import Stages
 from ingestd.tables import Tables
@@ -32,12 +36,17 @@ def map_entries(feed: Feed) -> list[dict[str, Any]]:
             "map": name,
             "value": value,
             "count": count,
-            "becomes": {"": "", **policy.rules.maps[name]}.get(value),
+            "becomes": _entry(policy.rules, name, value),
             "fields": fields[name, value],
         }
         for (name, value), count in counts.items()
     ]
     return sorted(entries, key=lambda one: (one["becomes"] is not None, one["map"], -one["count"], one["value"]))
+
+
+def _entry(rules: Rules, name: str, value: str) -> str | None:
+    mapped, missed = map_values(pa.array([value], pa.large_string()), rules.maps[name], ignore_case=rules.ignore_case)
+    return None if missed[0] else str(mapped[0])
 
 
 def render_toml(entries: Sequence[dict[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from ingestd.core.model import Mask
 from ingestd.core.people import with_roles
 from ingestd.core.roster import Settled
 from ingestd.core.scope import CONTACTS, Reason, Scope
-from ingestd.core.scoping import DECIDED, READ, Decided, decide, follows, prune
+from ingestd.core.scoping import DECIDED, READ, Decided, decide, follows, in_schools, prune
 from ingestd.snapshot import Snapshot
 from schemas import shapes
 
@@ -78,7 +78,8 @@ class Tables:
             return frame
         kept = self.decided[name].kept if name in DECIDED else ~self._following(name, frame)
         others = {str(one.references) for one in shapes()[name].references()}
-        return prune(frame[kept].reset_index(drop=True), shapes()[name], {one: self.left_out(one) for one in others})
+        frame = prune(frame[kept].reset_index(drop=True), shapes()[name], {one: self.left_out(one) for one in others})
+        return in_schools(frame, self._in_scope("classes")) if name == "courses" else frame
 
     @property
     def decided(self) -> Mapping[str, Decided]:

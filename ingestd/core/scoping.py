@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ingestd.core.collect import collect
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.model import Mask
+from ingestd.core.rules import Collect
 from ingestd.core.scope import CONTACTS, Reason, Scope
-from ingestd.core.verbs import column_of
+from ingestd.core.verbs import column_of, item_of
 from schemas import Column, Shape
 
 DECIDED = ("orgs", "academicSessions", "courses", "classes", "users", "roles", "enrollments")
@@ -133,6 +135,17 @@ def prune(frame: pd.DataFrame, shape: Shape, left_out: LeftOut) -> pd.DataFrame:
         if gone is not None and len(gone) and column.name in frame.columns and column.name != "sourcedId":
             pruned[column.name] = to_series(_pruned(arrow(frame[column.name]), gone, many=column.many)).array
     return frame.assign(**pruned) if pruned else frame
+
+
+def in_schools(courses: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
+    """Return courses of which those without an org in scope belong to a school in scope that teaches them.
+
+    Many courses are the district's, whose schools alone may be in scope; but a course must belong to an org.
+    """
+    own = column_of(courses, "orgSourcedId")
+    taught = Collect("classes", by="courseSourcedId", take="schoolSourcedId")
+    schools = item_of(collect(courses, classes, taught)[0], 1)
+    return courses.assign(orgSourcedId=to_series(pc.if_else(pc.equal(own, ""), schools, own)).array)
 
 
 def _belongs_to(values: pa.Array, gone: pa.Array, *, many: bool) -> Mask:

@@ -14,6 +14,8 @@ from ingestd.core.phones import e164
 from ingestd.core.rules import Case, Conditions, Join, Rule
 from ingestd.core.safe_ids import safe_ids
 
+ANY = "*"
+"""The entry of a value map for all values that have none of their own."""
 _UNMAPPED = "\0"
 
 Lookups = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -123,10 +125,14 @@ def look_up(rule: Rule, values: pa.Array, lookups: Lookups) -> pa.Array:
 
 
 def map_values(values: pa.Array, value_map: Mapping[str, str], *, ignore_case: bool = False) -> tuple[pa.Array, Mask]:
-    """Map values; one that the map lacks becomes blank, and so does a blank unless the map has it."""
+    """Map values; one that the map lacks becomes blank, and so does a blank unless the map has it.
+
+    The entry `*` is that of all values which have none of their own.
+    """
     entries = {"": "", **value_map}
     anyhow = {found.casefold(): value for found, value in entries.items()} if ignore_case else {}
-    mapped, _ = by_distinct(values, lambda value: entries.get(value, anyhow.get(value.casefold(), _UNMAPPED)))
+    other = entries.get(ANY, _UNMAPPED)
+    mapped, _ = by_distinct(values, lambda value: entries.get(value, anyhow.get(value.casefold(), other)))
     missed = pc.equal(mapped, _UNMAPPED)
     return pc.if_else(missed, "", mapped), missed.to_numpy(zero_copy_only=False)
 

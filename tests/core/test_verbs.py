@@ -74,3 +74,10 @@ def test_a_map_may_take_values_in_any_case() -> None:
     assert verbs.map_values(values, entries, ignore_case=True)[0].to_pylist() == ["2", "2", ""]
     mapped, missed = verbs.map_values(values, entries)
     assert (mapped.to_pylist(), missed.tolist()) == (["", "2", ""], [True, False, True])
+
+
+def test_a_map_may_have_an_entry_for_all_others() -> None:
+    """A blank is no other value."""
+    values = verbs.source(Rule(column="username"), frame(username=["ann", "zoe", ""]))
+    mapped, missed = verbs.map_values(values, {"ann": "1", "*": "9"})
+    assert (mapped.to_pylist(), missed.tolist()) == (["1", "9", ""], [False, False, False])

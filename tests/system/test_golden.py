@@ -8,13 +8,13 @@ without noughts.
 """
 
 import json
-import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import FEED, Place, live_of, place, write_rules
+from story_days import overlay, pack_day
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 STORIES = sorted(path.name for path in GOLDEN.iterdir() if path.name != "base")
@@ -29,13 +29,6 @@ def days_of(story: str) -> list[Path]:
     return [GOLDEN / "base", *sorted(further, key=lambda path: int(path.name))]
 
 
-def overlay(files: dict[str, bytes], day: Path) -> dict[str, bytes]:
-    """Return the CSVs of a day: those of the day before, and what is another today."""
-    new = {path.name: path.read_bytes() for path in day.glob("*.csv")}
-    gone = {path.name.removesuffix(".absent") for path in day.glob("*.absent")}
-    return {name: content for name, content in {**files, **new}.items() if name not in gone}
-
-
 def configure(where: Place, days: list[Path]) -> None:
     """Write the settings and rules that hold on the last of the days."""
     feed, rules = ([path for day in days if (path := day / name).exists()] for name in ("feed.toml", "rules.toml"))
@@ -43,14 +36,6 @@ def configure(where: Place, days: list[Path]) -> None:
         write_rules(where, rules[-1].read_text(encoding="utf-8"))
     text = ('rules = "own"\n' if rules else "") + feed[-1].read_text(encoding="utf-8")
     (where.folder / "feeds" / f"{FEED}.toml").write_text(text, encoding="utf-8")
-
-
-def pack_day(path: Path, files: dict[str, bytes], number: int) -> Path:
-    """Write a day's zip; its times make the same files another zip each day."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, content in sorted(files.items()):
-            made.writestr(zipfile.ZipInfo(name, (2026, 3, number, 4, 0, 0)), content)
-    return path
 
 
 def tell(story: str, folder: Path) -> list[dict[str, Any]]:
