@@ -6,8 +6,9 @@
 apply are made by the same code (law 3).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, isinf
 from typing import Any
 
@@ -16,6 +17,7 @@ import stamina
 from ingestd.core import document
 from ingestd.core.guard import Limits, guard, guard_held_back, largest_at_risk
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
+from ingestd.core.pins import Pins, Stamp
 from ingestd.core.plan import make_plan
 from ingestd.core.roster import Settled, losses
 from ingestd.core.rules import Rules
@@ -39,6 +41,7 @@ class Policy:
     scope: Scope
     limits: Mapping[str, Limits]
     rules: Rules
+    pins: Pins = field(default_factory=Pins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Prepared:
     breaches: tuple[Breach, ...]
     held_back: int
     document: Mapping[str, Any]
+    stamps: tuple[Stamp, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether applying it would change nothing, neither in the application nor in what is kept of it."""
+        return not self.plan and not any(len(one.keys) for one in self.stamps)
 
     @property
     def settled(self) -> Mapping[str, Settled]:
@@ -70,7 +79,7 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Sta
     with stages.measure("guard"):
         breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
     is_full = _is_full(examined, store, policy)
-    targets = Targets(store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages)
+    targets = Targets(store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages, policy.pins)
     actions = list(targets.actions())
     with stages.measure("guard"):
         breaches += [*targets.breaches, *_guard_targets(actions, breaches, store, policy)]
@@ -84,9 +93,10 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Sta
         breaches=breaches,
         plan=plan,
         held_back=held_back,
+        pinned=targets.pinned,
     )
     about = {**_about_drop(examined, batches, policy), **about}
-    return Prepared(examined, plan, batches, tuple(breaches), held_back, about)
+    return Prepared(examined, plan, batches, tuple(breaches), held_back, about, tuple(targets.stamps))
 
 
 def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, stages: Stages) -> Sequence[Outcome]:
@@ -113,7 +123,7 @@ def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, s
 
 def fingerprints(policy: Policy) -> dict[str, str]:
     """Return what the target records depend on beside the roster; where it changed, all of them are planned anew."""
-    return {"rules": policy.rules.fingerprint, "scope": policy.scope.fingerprint}
+    return {"rules": policy.rules.fingerprint, "scope": policy.scope.fingerprint, "pins": policy.pins.fingerprint}
 
 
 def refuse(fault: Batch, policy: Policy) -> Prepared:
@@ -167,8 +177,10 @@ def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: S
     told = {breach.table for breach in found}
     breaches: list[Breach] = []
     for target, source in sources.items():
-        counts = {one.kind: len(one) for one in actions if one.target == target}
-        changes = Changes(updated=counts.get(Kind.UPDATE, 0), deleted=counts.get(Kind.REMOVE, 0))
+        counts = Counter[Kind]()
+        for one in actions:
+            counts[one.kind] += len(one) if one.target == target else 0
+        changes = Changes(updated=counts[Kind.UPDATE], deleted=counts[Kind.REMOVE])
         at_risk = largest_at_risk(changes, policy.limits[source])
         if at_risk and source not in told:
             at_most = -1 if isinf(at_risk) else ceil(at_risk) + 1

@@ -4,6 +4,7 @@ from math import ceil
 
 import ingestd
 from ingestd import config
+from ingestd.core.pins import Pins
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
 from ingestd.core.ways import Ways
@@ -13,7 +14,7 @@ from ingestd.unpack import PackageLimits
 from schemas import shapes
 
 
-def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
+def policy_of(settings: config.Feed, rules: Rules, pins: Pins, seed: int) -> Policy:
     """Return how a feed's drops are judged and mapped."""
     scope = Scope(demographics=settings.scope.demographics)
     repairs = settings.repairs
@@ -27,7 +28,7 @@ def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
         reading=f"{ingestd.__version__} {ways}",
         oneroster=settings.oneroster,
     )
-    return Policy(terms, scope, {name: settings.limits.of(name) for name in shapes()}, rules)
+    return Policy(terms, scope, {name: settings.limits.of(name) for name in shapes()}, rules, pins)
 
 
 def package_limits(settings: config.PackageLimits) -> PackageLimits:

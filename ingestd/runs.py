@@ -19,6 +19,7 @@ from ingestd import config, pipeline
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Outcome, Severity
 from ingestd.core.order import check_sequence, supersedes
+from ingestd.core.pins import Pins
 from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
 from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
@@ -28,6 +29,7 @@ from ingestd.filing import Filing
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits, policy_of
 from ingestd.reading import read_package
+from ingestd.rulebook import load_pins
 from ingestd.sinks.base import Sink, open_sink
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.store import Run, Store
@@ -66,8 +68,9 @@ class Runs:
         self.finished: list[Run] = []
         self.filing = Filing(state_dir, settings.key)
         self.filing.prepare()
+        pins = load_pins(settings.pins, rules) if settings.pins else Pins()
         self.store = Store(self.filing.stores, settings.key, shapes())
-        self.policy = policy_of(settings, rules, self.store.seed)
+        self.policy = policy_of(settings, rules, pins, self.store.seed)
         self._sink: Sink | None = None
         self._show = show or Unseen()
         self.clock = clock
@@ -196,6 +199,7 @@ class Runs:
     def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
         assert prepared.plan is not None, "only a run with a plan is applied"
         with self.store.transaction():
+            self.store.stamp(prepared.stamps)
             is_whole = self.store.own(prepared.plan, outcomes)
             self.store.snapshot.commit(prepared.settled, run.number)
             for name, value in pipeline.fingerprints(self.policy).items():

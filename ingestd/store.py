@@ -17,6 +17,7 @@ import sqlite_utils
 from ingestd import database
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
+from ingestd.core.pins import Stamp
 from ingestd.core.plan import Owned
 from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State, step
@@ -180,6 +181,18 @@ class Store:
         found, contents, text = (pa.concat_arrays(part) for part in parts)
         return Owned(database.hashes(found), database.hashes(contents), split_key(text, len(target.key)))
 
+    def inactive(self, target: Target, keys: Hashes) -> Hashes:
+        """Return those of the keys, ascending, whose target records ingestd owns and has deactivated."""
+        if not self._owns(target.name):
+            return keys[:0]
+        query = f"SELECT key_hash FROM {_owned(target.name)} WHERE active = 0 AND key_hash IN"
+        found = [
+            row[0]
+            for some in database.slices(keys.view(np.int64))
+            for row in self._db.execute(f"{query} ({', '.join('?' * len(some))})", some)
+        ]
+        return np.sort(np.array(found, np.int64).view(np.uint64))
+
     def _queries(self, target: Target, keys: Hashes | None) -> Iterator[tuple[str, Sequence[object]]]:
         if not self._owns(target.name):
             return
@@ -218,6 +231,13 @@ class Store:
             done[list(outcome.failed)] = False
             self._own(group, done)
         return not any(outcome.failed for outcome in outcomes)
+
+    def stamp(self, stamps: Sequence[Stamp]) -> None:
+        """Keep other contents of owned records, to which nothing was done."""
+        for one in stamps:
+            rows = zip(signed(one.contents), signed(one.keys), strict=True)
+            if len(one.keys):
+                self._db.executemany(f"UPDATE {_owned(one.target)} SET content = ? WHERE key_hash = ?", rows)
 
     def _own(self, group: Actions, done: Mask) -> None:
         table = _owned(group.target)

@@ -4,7 +4,7 @@ Only what can have changed is mapped: the records that changed, unless the rules
 up or a key that is not the record's own id make it the whole table. Both ways end in the same plan.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,8 @@ from ingestd.core.collect import collect
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach
-from ingestd.core.plan import plan_target
+from ingestd.core.pins import Pins, Stamp, plan_pinned
+from ingestd.core.plan import Owned, plan_target
 from ingestd.core.roster import Settled
 from ingestd.core.rules import OnUnmapped, Rule, Rules, Target
 from ingestd.stages import Stages
@@ -33,9 +34,12 @@ class Targets:
     out_of_scope: frozenset[str]
     is_full: bool
     stages: Stages
+    pins: Pins = field(default_factory=Pins)
     batches: list[Batch] = field(default_factory=list)
     breaches: list[Breach] = field(default_factory=list)
     held_back: int = 0
+    pinned: dict[str, int] = field(default_factory=dict)
+    stamps: list[Stamp] = field(default_factory=list)
     _closed: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def actions(self) -> Iterator[Actions]:
@@ -46,7 +50,7 @@ class Targets:
 
     def _actions(self, target: Target) -> Iterator[Actions]:
         if self.is_full or not _is_local(target) or any(self._has_changed(name) for name in target.lookups()):
-            mapped = self._map(target, self._after(target.source))
+            mapped = self.map_whole(target)
             owned = self.store.owned(target)
         elif self._has_changed(target.source):
             mapped = self._map(target, self._changed(target.source))
@@ -55,7 +59,24 @@ class Targets:
         else:
             return
         self._tell(mapped)
-        yield from plan_target(mapped, owned, kept=mapped.keys[mapped.held])
+        yield from self._planned(mapped, owned)
+
+    def _planned(self, mapped: Mapped, owned: Owned) -> Sequence[Actions]:
+        """Return the actions, but for what is pinned."""
+        target = mapped.target
+        pinned = self.pins.of(target.name, self.store.seed)
+        if pinned is None:
+            return list(plan_target(mapped, owned, kept=mapped.keys[mapped.held]))
+        pinned = replace(pinned, returning=self.store.inactive(target, pinned.all))
+        spared = plan_pinned(mapped, owned, pinned, lambda: replace(self, settled={}).map_whole(target))
+        if spared.left_out:
+            self.pinned[target.name] = spared.left_out
+        self.stamps.append(spared.stamp)
+        return spared.actions
+
+    def map_whole(self, target: Target) -> Mapped:
+        """Return a whole target table as it is desired after this run."""
+        return self._map(target, self._after(target.source))
 
     def found_values(self) -> Iterator[tuple[str, str, Mapping[str, int]]]:
         """Yield what each value map is asked: its name, the field as `target.field`, how often each value is found."""

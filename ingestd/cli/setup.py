@@ -1,6 +1,7 @@
 """Commands to begin with: init, config check, generate, demo, completion."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -47,20 +48,30 @@ def config_check(app: App, as_json: bool) -> None:
 def config_problems(app: App) -> list[str]:
     """Return all faults of the configuration and of the rules that it names."""
     try:
-        rules = {feed.rules for feed in app.config.feeds.values()}
+        feeds = app.config.feeds.values()
     except ConfigError as error:
         return [*error.problems]
-    return [problem for path in sorted(rules) for problem in _rules_problems(path)]
+    pins: dict[Path, set[Path]] = {feed.rules: set() for feed in feeds}
+    for feed in feeds:
+        pins[feed.rules] |= {feed.pins} if feed.pins else set()
+    return [problem for path in sorted(pins) for problem in _rules_problems(path, sorted(pins[path]))]
 
 
-def _rules_problems(path: Path) -> tuple[str, ...]:
-    from ingestd.rulebook import load_rules
+def _rules_problems(path: Path, pins: Sequence[Path]) -> list[str]:
+    """Return the faults of a rules file; if it has none, those of the files of pins for its target tables."""
+    from ingestd.rulebook import load_pins, load_rules
 
+    problems: list[str] = []
     try:
-        load_rules(path)
+        rules = load_rules(path)
     except ConfigError as error:
-        return error.problems
-    return ()
+        return [*error.problems]
+    for one in pins:
+        try:
+            load_pins(one, rules)
+        except ConfigError as error:
+            problems += error.problems
+    return problems
 
 
 @click.command()

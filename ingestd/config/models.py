@@ -312,6 +312,7 @@ class Feed(Settings):
     oneroster: Version | None = Field(None, description="the version to read as, whatever the manifest says")
     sis: SisFile | None = Field(None, description="the student information system")
     rules: Annotated[RulesFile, DefaultIs('"default"')] = Field(description="the mapping to the target tables")
+    pins: FolderPath | None = Field(None, description="a CSV of what the feed leaves alone; beside `ingestd.toml`")
     required: tuple[TableName, ...] = Field(REQUIRED, description="tables that a bulk set must hold")
     allow_missing: tuple[TableName, ...] = Field((), description="tables that may lack though others refer to them")
     loose_csv: Flag = Field(False, description="whether CSVs that lie loose in an inbox are taken, all as one drop")
