@@ -16,6 +16,7 @@ import stamina
 
 from ingestd.core import document
 from ingestd.core.guard import Limits, guard, guard_held_back, largest_at_risk
+from ingestd.core.identity import Pairs, breach_of, fewest_of, pair_ids
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
 from ingestd.core.pins import Pins, Stamp
 from ingestd.core.plan import make_plan
@@ -78,6 +79,7 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Sta
     settled = examined.settled if examined else {}
     with stages.measure("guard"):
         breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
+        breaches += _guard_ids(settled, store)
     is_full = _is_full(examined, store, policy)
     targets = Targets(store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages, policy.pins)
     actions = list(targets.actions())
@@ -160,6 +162,22 @@ def _guard_roster(settled: Mapping[str, Settled], store: Store, policy: Policy) 
             *guard(name, one.changes, len(one.live), policy.limits[name], losses(one, orgs)),
         )
     ]
+
+
+def changed_ids(settled: Mapping[str, Settled], store: Store) -> dict[str, Pairs]:
+    """Return, by table, the records that go and come again under another sourcedId, where they can be many."""
+    found = {}
+    for name, one in settled.items():
+        fewest = fewest_of(len(one.live))
+        if min(len(one.deleted), len(one.difference.created)) >= fewest:
+            gone = store.snapshot.read(name, one.live.rid[one.deleted])
+            found[name] = pair_ids(name, gone, one.new.frame.iloc[one.difference.created])
+    return found
+
+
+def _guard_ids(settled: Mapping[str, Settled], store: Store) -> list[Breach]:
+    found = changed_ids(settled, store).items()
+    return [breach for name, pairs in found if (breach := breach_of(name, pairs, len(settled[name].live)))]
 
 
 def _org_ids(settled: Mapping[str, Settled], store: Store) -> dict[int, str]:

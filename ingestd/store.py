@@ -15,6 +15,7 @@ import pyarrow as pa
 import sqlite_utils
 
 from ingestd import database
+from ingestd.core.hashing import hash_ids
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
 from ingestd.core.pins import Stamp
@@ -217,6 +218,17 @@ class Store:
         row = self._db.execute(f"SELECT active FROM {_owned(target)} WHERE key = ?", [key]).fetchone()
         return bool(row[0]) if row else None
 
+    def ever_owned(self, target: str, keys: Hashes) -> Hashes:
+        """Return which of these keys are those of target records that ingestd owns, active or not."""
+        if not self._owns(target):
+            return keys[:0]
+        query = f"SELECT key_hash FROM {_owned(target)} WHERE key_hash IN (%s)"
+        some = [
+            database.hashes(database.fetch(self._db, query % ", ".join("?" * len(part)), [pa.int64()], part)[0])
+            for part in database.slices(keys.view(np.int64))
+        ]
+        return np.concatenate(some) if some else keys[:0]
+
     def count_owned(self, target: str, at_most: int = -1) -> int:
         """Return how many active target records ingestd owns in a target table; counting stops at `at_most`."""
         if not self._owns(target):
@@ -250,7 +262,11 @@ class Store:
         rows = np.flatnonzero(done)
         rows = rows[np.argsort(group.keys[rows].view(np.int64))]  # in the order of the table, or SQLite is slow
         keys, contents = signed(group.keys[rows]), signed(group.contents[rows])
-        if group.kind is not Kind.REMOVE:
+        if group.kind is Kind.REKEY:
+            new = key_text(group.frame.iloc[rows], group.new_key)
+            statement = f"UPDATE OR REPLACE {table} SET key_hash = ?, key = ? WHERE key_hash = ? AND active = 1"
+            self._db.executemany(statement, zip(signed(hash_ids(new, self.seed)), new.to_pylist(), keys, strict=True))
+        elif group.kind is not Kind.REMOVE:
             texts = key_text(group.frame[list(group.key)].iloc[rows], group.key).to_pylist()
             statement = f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, 1)"
             self._db.executemany(statement, zip(keys, contents, texts, strict=True))

@@ -109,8 +109,9 @@ def changeset(changes: Mapping[str, Mapping[str, int]], title: str = "What chang
 
 def actions(planned: Mapping[str, Mapping[str, int]], title: str = "Actions") -> Table:
     """Return what is to be done, a row per target table."""
-    names = ("create", "update", "remove")
-    rows = [(name, *(one[each] for each in names)) for name, one in planned.items()]
+    has_rekeys = any(one.get("rekey") for one in planned.values())
+    names = (*(("rekey",) if has_rekeys else ()), "create", "update", "remove")
+    rows = [(name, *(one.get(each, 0) for each in names)) for name, one in planned.items()]
     return table(title, ("target", *(f"{name}#" for name in names)), rows)
 
 
@@ -123,8 +124,9 @@ def came(tables: Mapping[str, Mapping[str, int]]) -> Table:
 def done(document: Mapping[str, Any]) -> RenderableType:
     """Return what was done of the actions, a row per target table, and why some of them failed."""
     every = report.list_done(document)
-    rows = [(one.target, *(one.done[kind] for kind in Kind), one.failed) for one in every]
-    names = ("target", *(f"{kind}#" for kind in Kind), "failed#")
+    kinds = [kind for kind in Kind if kind is not Kind.REKEY or any(one.done[kind] for one in every)]
+    rows = [(one.target, *(one.done[kind] for kind in kinds), one.failed) for one in every]
+    names = ("target", *(f"{kind}#" for kind in kinds), "failed#")
     why = [f"{one.target}: {reason}" for one in every for reason in one.reasons]
     return Group(table("What was done", names, rows), *_bullets(why))
 

@@ -1,6 +1,6 @@
 """The values that pass between the stages. All frozen; closed sets are `StrEnum`s."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -159,8 +159,12 @@ class Breach:
 
 
 class Kind(StrEnum):
-    """What an action does to a target record. `remove` follows the target table's `on_absent`."""
+    """What an action does to a target record. `remove` follows the target table's `on_absent`.
 
+    `rekey` gives a record another key; all else of it stays.
+    """
+
+    REKEY = "rekey"
     CREATE = "create"
     UPDATE = "update"
     REMOVE = "remove"
@@ -179,7 +183,8 @@ class OnAbsent(StrEnum):
 class Actions:
     """Actions of one kind on one target table, as a frame with a target record per row, sorted by key.
 
-    A removal's frame has the key columns only. `key` is the names of the key columns, `columns` all of the
+    A removal's frame has the key columns only; that of a rekey has them with the old key, and `new_key` with the new
+    one. `key` is the names of the key columns, `columns` all of the
     table's columns; `keys` and `contents` are the hashes by which the owned records are kept.
     """
 
@@ -195,6 +200,16 @@ class Actions:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @property
+    def new_key(self) -> tuple[str, ...]:
+        """Return the names of the columns in which a rekey's frame has the new key; no field has a blank in its name."""
+        return new_key_of(self.key)
+
+
+def new_key_of(key: Sequence[str]) -> tuple[str, ...]:
+    """Return what the columns of a new key are called."""
+    return tuple(f"new {name}" for name in key)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -207,10 +222,14 @@ class Plan:
         return sum(map(len, self.actions))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return `{target: {"create": n, "update": n, "remove": n}}` with every target that has an action."""
+        """Return `{target: {"create": n, "update": n, "remove": n}}` with every target that has an action.
+
+        A target has `"rekey"`, too, if it has such actions: nearly no plan has any.
+        """
         table: dict[str, dict[str, int]] = {}
         for group in self.actions:
-            table.setdefault(group.target, {str(kind): 0 for kind in Kind})[str(group.kind)] += len(group)
+            counts = table.setdefault(group.target, {str(kind): 0 for kind in Kind if kind is not Kind.REKEY})
+            counts[str(group.kind)] = counts.get(str(group.kind), 0) + len(group)
         return table
 
 

@@ -72,10 +72,14 @@ def _actions(mapped: Mapped, kind: Kind, frame: pd.DataFrame, keys: Hashes, cont
 
 
 def make_plan(actions: Iterable[Actions]) -> Plan:
-    """Order the actions: creations and updates as the rules list their tables, removals the other way round."""
+    """Order the actions: creations and updates as the rules list their tables, removals the other way round.
+
+    What gets another key gets it first: the others know the record by its new one.
+    """
     given = tuple(actions)
     ordered = (
-        *(one for one in given if one.kind is not Kind.REMOVE),
+        *(one for one in given if one.kind is Kind.REKEY),
+        *(one for one in given if one.kind not in {Kind.REKEY, Kind.REMOVE}),
         *(one for one in reversed(given) if one.kind is Kind.REMOVE),
     )
     return Plan(ordered, digest(ordered))

@@ -21,6 +21,8 @@ class Sink(Protocol):
     - `apply` carries the plan's actions out in their order and returns an outcome per group of actions.
     - A create is an upsert by key: it sets every column and makes the record active, whether or not it is there.
     - An update sets the columns of its frame and is an upsert too; what a new record is not told is blank.
+    - A rekey gives a record another key: its other columns and `_active` stay, and what is at the new key gives way. Of
+      a missing record it does nothing. It comes before all else, so that the rest of the plan can use the new key.
     - A remove follows `on_absent`: `delete` deletes, `deactivate` and `archive` set `_active = 0`. Of a missing record
       it does nothing.
     - Columns that the plan's tables gain are blank in the records that are there.

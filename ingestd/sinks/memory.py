@@ -52,7 +52,11 @@ class MemorySink:
             table[key] = {**blank, **there}
         for record in group.frame.to_dict("records"):
             key = tuple(str(record[name]) for name in group.key)
-            if group.kind is not Kind.REMOVE:
+            if group.kind is Kind.REKEY:
+                new = tuple(str(record[name]) for name in group.new_key)
+                if key in table:
+                    table[new] = {**table.pop(key), **dict(zip(group.key, new, strict=True)), **stamp}
+            elif group.kind is not Kind.REMOVE:
                 values = {str(name): value for name, value in record.items()}
                 table[key] = {**table.get(key, blank), **values, "_active": 1, **stamp}
             elif group.on_absent is OnAbsent.DELETE:

@@ -76,7 +76,9 @@ def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> Non
     _fit_table(db, group)
     fields = tuple(group.frame.columns)
     stamp = [run] * len(group), [at] * len(group)
-    if group.kind is not Kind.REMOVE:
+    if group.kind is Kind.REKEY:
+        database.insert(db, _rekey(group), group.frame[[*group.new_key, *group.key]], *stamp)
+    elif group.kind is not Kind.REMOVE:
         database.insert(db, _upsert(group, fields), group.frame, *stamp)
     elif group.on_absent is OnAbsent.DELETE:
         database.insert(db, f"DELETE FROM {quoted(group.target)} WHERE {_where(fields)}", group.frame)
@@ -92,6 +94,11 @@ def _upsert(group: Actions, fields: Sequence[str]) -> str:
     key = ", ".join(map(quoted, group.key))
     insert = f"INSERT INTO {quoted(group.target)} (_active, {columns}) VALUES (1, {marks})"
     return f"{insert} ON CONFLICT ({key}) DO UPDATE SET _active = 1, {sets}"
+
+
+def _rekey(group: Actions) -> str:
+    sets = ", ".join(f"{quoted(name)} = ?" for name in ("_run", "_changed_at", *group.key))
+    return f"UPDATE OR REPLACE {quoted(group.target)} SET {sets} WHERE {_where(group.key)}"
 
 
 def _where(fields: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from ingestd.core.columns import TEXT
-from ingestd.core.model import Actions, Kind, OnAbsent, Outcome
+from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, new_key_of
 from ingestd.core.plan import make_plan
 from ingestd.errors import SinkError
 from ingestd.sinks.base import Sink
@@ -57,6 +57,13 @@ def update(*records: Mapping[str, str], **about: Any) -> Actions:
 def remove(*ids: str, **about: Any) -> Actions:
     """Return removals."""
     return group(Kind.REMOVE, *({"id": one} for one in ids), **about)
+
+
+def rekey(old: Key, new: Key, **about: Any) -> Actions:
+    """Return the change of one record's key."""
+    key = about.get("key", ("id",))
+    named = {**dict(zip(key, old, strict=True)), **dict(zip(new_key_of(key), new, strict=True))}
+    return group(Kind.REKEY, named, **about)
 
 
 class SinkContract(ABC):
@@ -164,6 +171,55 @@ class SinkContract(ABC):
         self.apply(sink, remove("P1"), once="2")
         self.apply(sink, group(kind, ANN), once="3")
         assert self.cells(sink) == {("P1",): {**ANN, "_active": 1}}
+
+    def test_a_rekey_gives_a_record_another_key(self, sink: Sink) -> None:
+        """All else of it stays, active or not; others are let be, and it says which run did that."""
+        self.apply(sink, create(ANN, BOB))
+        self.apply(sink, remove("P2"), once="2")
+        self.apply(sink, rekey(("P1",), ("N1",)), rekey(("P2",), ("N2",)), once="3", run="r.3")
+        assert self.cells(sink) == {
+            ("N1",): {**ANN, "id": "N1", "_active": 1},
+            ("N2",): {**BOB, "id": "N2", "_active": 0},
+        }
+        assert self.read(sink, "patrons")["N1",]["_run"] == "r.3"
+
+    def test_rekeying_what_is_missing_does_nothing(self, sink: Sink) -> None:
+        """Somebody deleted it by hand, or the table has never been there; the outcome is a success."""
+        assert [(one.done, dict(one.failed)) for one in self.apply(sink, rekey(("P9",), ("N9",)))] == [(1, {})]
+        assert self.read(sink, "patrons") == {}
+
+    def test_what_is_at_the_new_key_gives_way(self, sink: Sink) -> None:
+        """As it does to a create: one key is one record."""
+        self.apply(sink, create(ANN, BOB))
+        self.apply(sink, rekey(("P1",), ("P2",)), once="2")
+        assert self.cells(sink) == {("P2",): {**ANN, "id": "P2", "_active": 1}}
+
+    def test_a_rekey_comes_before_all_else(self, sink: Sink) -> None:
+        """The other actions of its plan know the record by its new key."""
+        self.apply(sink, create(ANN, BOB))
+        self.apply(sink, remove("P2"), update({"id": "N1", "name": "Anna"}), rekey(("P1",), ("N1",)), once="2")
+        assert self.cells(sink) == {
+            ("N1",): {**ANN, "id": "N1", "name": "Anna", "_active": 1},
+            ("P2",): {**BOB, "_active": 0},
+        }
+
+    def test_a_rekey_may_change_some_fields_of_a_key(self, sink: Sink) -> None:
+        """The record is found by all of them, and others that share some are let be."""
+        about: dict[str, Any] = {"key": ("school", "id"), "columns": ("name", "id", "school")}
+        first = {"name": "Ann", "id": "1", "school": "A"}
+        self.apply(sink, create(first, {**first, "school": "B"}, **about))
+        self.apply(sink, rekey(("A", "1"), ("A", "9"), **about), once="2")
+        assert set(self.cells(sink)) == {("A", "9"), ("B", "1")}
+        assert self.cells(sink)["A", "9"] == {**first, "id": "9", "_active": 1}
+
+    def test_the_same_rekey_again_does_nothing(self, sink: Sink) -> None:
+        """After a crash its plan is applied again, and the first time counts, whoever has the old key by now."""
+        self.apply(sink, create(ANN))
+        first = self.apply(sink, rekey(("P1",), ("N1",)), once="2")
+        self.apply(sink, create(ANN), once="3")
+        before = self.read(sink, "patrons")
+        assert self.apply(sink, rekey(("P1",), ("N1",)), once="2") == first
+        assert self.read(sink, "patrons") == before
 
     # Plans ---------------------------------------------------------------------------------------------------
 

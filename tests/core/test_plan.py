@@ -130,6 +130,15 @@ def test_removals_come_last_and_the_other_way_round() -> None:
     ]
 
 
+def test_what_gets_another_key_gets_it_first() -> None:
+    """Every other action knows the record by its new key; only a plan that has such actions counts them."""
+    renamed = group("classes", Kind.REKEY, frame(**{"id": ["1"], "new id": ["2"]}))
+    plan = make_plan([group("orgs", Kind.CREATE), renamed, group("classes", Kind.REMOVE)])
+    assert [str(one.kind) for one in plan.actions] == ["rekey", "create", "remove"]
+    assert plan.counts()["classes"] == {"rekey": 1, "create": 0, "update": 0, "remove": 1}
+    assert plan.digest != make_plan([replace(renamed, frame=frame(**{"id": ["1"], "new id": ["3"]}))]).digest
+
+
 def test_counts_are_by_target_and_kind() -> None:
     """A plan says how much it does."""
     plan = make_plan([group("orgs", Kind.CREATE, people("1 a", "2 b")), group("orgs", Kind.REMOVE)])

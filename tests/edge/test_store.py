@@ -240,6 +240,19 @@ def test_what_was_removed_is_not_owned(store: Store, on_absent: OnAbsent) -> Non
     assert owned(store) == {("1",): 3, ("2",): 1}
 
 
+def test_what_got_another_key_is_owned_by_it(store: Store) -> None:
+    """With the content that it had; what was not owned, or is not active, is let be."""
+    keys = hash_ids(key_text(frame(id=["1", "2", "9"]), ("id",)), store.seed)
+    done(store, replace(group(Kind.CREATE, frame(id=["1", "2"]), content=5), keys=keys[:2]))
+    done(store, replace(group(Kind.REMOVE, frame(id=["2"])), keys=keys[1:2]))
+    renamed = group(Kind.REKEY, frame(**{"id": ["1", "2", "9"], "new id": ["a", "b", "c"]}))
+    done(store, replace(renamed, keys=keys))
+    assert owned(store) == {("a",): 5}
+    new = hash_ids(key_text(frame(id=["a", "b", "c"]), ("id",)), store.seed)
+    assert set(store.ever_owned("patrons", np.concatenate([keys, new])).tolist()) == {keys[1], new[0]}
+    assert not len(store.ever_owned("places", keys))
+
+
 def test_one_record_can_be_asked_for(store: Store) -> None:
     """It is active, inactive, or not ingestd's at all."""
     assert store.owns("patrons", "1") is None

@@ -279,7 +279,11 @@ def _desired(orgs: Records, users: Records, before: Mapping[str, dict[str, str]]
 
 done_to = st.lists(
     st.tuples(
-        st.sampled_from(list(Kind)), sourced_ids, st.integers(1, 3), st.booleans(), st.sampled_from(list(OnAbsent))
+        st.sampled_from(list(Kind)),
+        st.tuples(sourced_ids, sourced_ids),
+        st.integers(1, 3),
+        st.booleans(),
+        st.sampled_from(list(OnAbsent)),
     ),
     max_size=15,
 )
@@ -287,22 +291,24 @@ done_to = st.lists(
 
 @WITH_FILES
 @given(done_to)
-def test_what_is_owned_is_what_was_done(history: list[tuple[Kind, str, int, bool, OnAbsent]]) -> None:
-    """After any series of outcomes, owned is what succeeded, and nothing else."""
+def test_what_is_owned_is_what_was_done(history: list[tuple[Kind, tuple[str, str], int, bool, OnAbsent]]) -> None:
+    """After any series of outcomes, owned is what succeeded, and nothing else; a rekey keeps the content."""
     target = rules_of(RULES).targets[1]
     expected: dict[str, int] = {}
     with TemporaryDirectory() as folder:
         world = World(Path(folder))
-        for kind, key, content, succeeds, on_absent in history:
-            records = frame(id=[key])
-            keys = hash_ids(pa.array([key], pa.large_string()), SEED)
+        for kind, (key, new), content, succeeds, on_absent in history:
+            records = frame(**{"id": [key], "new id": [new]} if kind is Kind.REKEY else {"id": [key]})
+            keys = hash_ids(pa.array([key], pa.large_string()), world.store.seed)
             group = Actions("patrons", kind, ("id",), ("id",), records, keys, np.array([content], np.uint64), on_absent)
             outcome = Outcome("patrons", kind, int(succeeds), {} if succeeds else {0: "refused"})
             with world.store.transaction():
                 assert world.store.own(make_plan([group]), [outcome]) is succeeds
             if succeeds and kind is Kind.REMOVE:
                 expected.pop(key, None)
-            elif succeeds:
+            elif succeeds and kind is Kind.REKEY and key in expected:
+                expected[new] = expected.pop(key)
+            elif succeeds and kind is not Kind.REKEY:
                 expected[key] = content
         world.reopen()
         found = world.store.owned(target)

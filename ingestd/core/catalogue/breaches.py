@@ -22,6 +22,15 @@ BREACHES = {
         "district's file.",
         remedy="Compare the ids with those of the last set. Discard the run unless every old record is truly gone.",
     ),
+    "ids-changed": BreachEntry(
+        title="Records come under other ids",
+        cause="Many records would be removed and created again, the same by identifier, e-mail address or username, or "
+        "by all that names a school, course, class or session: the SIS was replaced, or its export makes sourcedIds in "
+        "another way.",
+        remedy="Do not release the run: everyone would lose what the application has of them. Have the old ids sent "
+        "again; or, if the new ones are to stay, change them: ingestd rekey FEED --suggest writes a list of old and "
+        "new ids, ingestd rekey FEED LIST changes them in place, and the run is planned anew when it is looked at.",
+    ),
     "too-many-deletes": BreachEntry(
         title="Too many records would go",
         cause="A school or a school year fell out of the export, a filter was changed, or the year has turned and it "

@@ -73,7 +73,8 @@ def _share(breach: Breached) -> float:
 
 
 def _is_another_roster(document: Document) -> bool:
-    """Return whether several tables would be emptied and no known record came again."""
-    emptied = [one for one in document.get("breaches") or () if one["code"] == "table-emptied"]
+    """Return whether several tables would be emptied and no known record came again, under another id neither."""
+    codes = [one["code"] for one in document.get("breaches") or ()]
+    emptied = [code for code in codes if code == "table-emptied" and "ids-changed" not in codes]
     kept = sum(one.get("unchanged", 0) + one.get("updated", 0) for one in (document.get("changeset") or {}).values())
     return len(emptied) > 1 and kept == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestd.core.catalogue import BREACHES
 from ingestd.core.findings import ORDER
-from ingestd.core.model import Severity
+from ingestd.core.model import Kind, Severity
 from ingestd.core.report.breaches import group_breaches
 from ingestd.core.report.groups import count_words, group_findings
 from ingestd.core.report.verdict import failures, judge
@@ -37,6 +37,7 @@ def render_html(document: Document, template: "Template") -> str:
     excesses = group_breaches(document)
     verdict = judge(document)
     told = {excess.sentence for excess in excesses}  # with a gauge each, between what is before and after
+    done = list_done(document)
     before = list(takewhile(lambda reason: reason not in told, verdict.reasons))
     return template.render(
         run=document,
@@ -49,7 +50,8 @@ def render_html(document: Document, template: "Template") -> str:
         repairs=(document.get("findings") or {}).get(Severity.INFO, 0),
         gravity=count_words(document, *ORDER[:-1]),
         repaired=[group for group in groups if group.severity is Severity.INFO],
-        done=list_done(document),
+        done=done,
+        has_rekeys=any(one.planned[Kind.REKEY] or one.done[Kind.REKEY] for one in done),
         happened=document["state"] in {"applied", "applying", "failed"},
     )
 
