@@ -126,8 +126,8 @@ _FIELDS: Mapping[_Shape, str] = {
     _words: "feeds at",
     _name: "drop file path folder source sink sourced_id",
     _count: "line port count rows valid held_back of limit bytes seconds runs waiting attempt times pause pid "
-    "exit_code created updated deleted unchanged rekey create update remove done failed breaches left_out retry_num wait_for "
-    "waited_so_far",
+    "exit_code created updated deleted unchanged rekey create update remove done failed breaches left_out retry_num "
+    "wait_for waited_so_far",
     _counts: "changeset actions findings stages tables outcomes codes",
     _trace: "exception",
 }

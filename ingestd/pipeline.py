@@ -28,7 +28,7 @@ from ingestd.examine import Examined, Terms
 from ingestd.sinks.base import Sink
 from ingestd.stages import Stages
 from ingestd.store import Store
-from ingestd.targets import Targets
+from ingestd.targets import Read, Targets
 
 TRIES = 3
 """How often a sink is asked within one run, with a growing pause between."""
@@ -68,10 +68,15 @@ class Prepared:
         return self.examined.settled if self.examined else {}
 
 
-def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Stages) -> Prepared:
+def prepare(
+    examined: Examined | None, store: Store, policy: Policy, stages: Stages, read: Read | None = None
+) -> Prepared:
     """Take what was read of a package, or the snapshot alone, as far as the plan. Nothing is changed.
 
+    `read` gives what the application has, for rules that adopt it.
+
     Raises:
+        SinkError: the application cannot be read.
         StoppingError: asked to stop.
     """
     if examined and examined.is_rejected:
@@ -81,7 +86,9 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, stages: Sta
         breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
         breaches += _guard_ids(settled, store)
     is_full = _is_full(examined, store, policy)
-    targets = Targets(store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages, policy.pins)
+    targets = Targets(
+        store, settled, policy.rules, frozenset(policy.terms.left_out), is_full, stages, policy.pins, read
+    )
     actions = list(targets.actions())
     with stages.measure("guard"):
         breaches += [*targets.breaches, *_guard_targets(actions, breaches, store, policy)]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import structlog
 
 from ingestd import config, pipeline
@@ -20,9 +21,17 @@ from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Outcome, Severity
 from ingestd.core.order import check_sequence, supersedes
 from ingestd.core.pins import Pins
-from ingestd.core.rules import Rules
+from ingestd.core.rules import Rules, Target
 from ingestd.core.state import WAITING, State
-from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
+from ingestd.errors import (
+    ConfigError,
+    IngestdError,
+    SinkError,
+    StaleDigestError,
+    StoppingError,
+    UnrecordedError,
+    WorkerError,
+)
 from ingestd.examine import Examined
 from ingestd.feedloop import describe
 from ingestd.filing import Filing
@@ -30,7 +39,7 @@ from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits, policy_of
 from ingestd.reading import read_package
 from ingestd.rulebook import load_pins
-from ingestd.sinks.base import Sink, open_sink
+from ingestd.sinks.base import Readable, Sink, open_sink, unreadable
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.store import Run, Store
 from ingestd.unpack import PackageFault
@@ -165,14 +174,14 @@ class Runs:
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
         if path is None:
-            return pipeline.prepare(None, self.store, self.policy, stages)
+            return pipeline.prepare(None, self.store, self.policy, stages, self._there)
         try:
             limits = package_limits(self.settings.package)
             examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
         examined = self._in_sequence(examined, path.name, run)
-        return pipeline.prepare(examined, self.store, self.policy, stages)
+        return pipeline.prepare(examined, self.store, self.policy, stages, self._there)
 
     def _in_sequence(self, examined: Examined, name: str, run: Run | None) -> Examined:
         """Add what is odd about a delta's name after that of the drop before it, if anything is."""
@@ -185,9 +194,9 @@ class Runs:
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
         run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
         self.filing.list_findings(run.id, prepared.batches)
-        if self._sink is None:
-            self._sink = self._open_sink()
-        outcomes = pipeline.carry_out(prepared, self._sink, once=run.token, run=run.id, at=self._now(), stages=stages)
+        outcomes = pipeline.carry_out(
+            prepared, self._open_sink(), once=run.token, run=run.id, at=self._now(), stages=stages
+        )
         with stages.measure("commit", may_stop=False):
             try:
                 done = self._commit(run, prepared, outcomes, stages)
@@ -213,7 +222,16 @@ class Runs:
 
     def _open_sink(self) -> Sink:
         settings = self.settings.sinks[0]
-        return open_sink(settings.kind, settings.settings, self.filing.state_dir)
+        if self._sink is None:
+            self._sink = open_sink(settings.kind, settings.settings, self.filing.state_dir)
+        return self._sink
+
+    def _there(self, target: Target) -> pd.DataFrame:
+        """Return what the application has of a target table: the key of each record, and the fields to match by."""
+        sink = self._open_sink()
+        if not isinstance(sink, Readable):
+            raise ConfigError([unreadable(target, self.settings.sinks[0].kind)])
+        return sink.read(target.name, (*target.key, *target.adopt))
 
     # The ends ------------------------------------------------------------------------------------------------
 

@@ -182,18 +182,6 @@ class Store:
         found, contents, text = (pa.concat_arrays(part) for part in parts)
         return Owned(database.hashes(found), database.hashes(contents), split_key(text, len(target.key)))
 
-    def inactive(self, target: Target, keys: Hashes) -> Hashes:
-        """Return those of the keys, ascending, whose target records ingestd owns and has deactivated."""
-        if not self._owns(target.name):
-            return keys[:0]
-        query = f"SELECT key_hash FROM {_owned(target.name)} WHERE active = 0 AND key_hash IN"
-        found = [
-            row[0]
-            for some in database.slices(keys.view(np.int64))
-            for row in self._db.execute(f"{query} ({', '.join('?' * len(some))})", some)
-        ]
-        return np.sort(np.array(found, np.int64).view(np.uint64))
-
     def _queries(self, target: Target, keys: Hashes | None) -> Iterator[tuple[str, Sequence[object]]]:
         if not self._owns(target.name):
             return

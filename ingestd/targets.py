@@ -4,17 +4,19 @@ Only what can have changed is mapped: the records that changed, unless the rules
 up or a key that is not the record's own id make it the whole table. Both ways end in the same plan.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+from ingestd.core import findings
+from ingestd.core.adopt import adopt, there_of
 from ingestd.core.collect import collect
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
-from ingestd.core.model import Actions, Batch, Breach
-from ingestd.core.pins import Pins, Stamp, plan_pinned
+from ingestd.core.model import Actions, Batch, Breach, Kind
+from ingestd.core.pins import Pins, Stamp, plan_pinned, spare
 from ingestd.core.plan import Owned, plan_target
 from ingestd.core.roster import Settled
 from ingestd.core.rules import OnUnmapped, Rule, Rules, Target
@@ -22,6 +24,8 @@ from ingestd.stages import Stages
 from ingestd.store import Store
 
 Lookups = dict[str, dict[str, dict[str, str]]]
+Read = Callable[[Target], pd.DataFrame]
+"""Gives the records of a target table that the application has, whoever made them: their key, and what to match by."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,7 @@ class Targets:
     is_full: bool
     stages: Stages
     pins: Pins = field(default_factory=Pins)
+    read: Read | None = None
     batches: list[Batch] = field(default_factory=list)
     breaches: list[Breach] = field(default_factory=list)
     held_back: int = 0
@@ -49,7 +54,7 @@ class Targets:
                 yield from self._actions(target)
 
     def _actions(self, target: Target) -> Iterator[Actions]:
-        if self.is_full or not _is_local(target) or any(self._has_changed(name) for name in target.lookups()):
+        if self._is_whole(target):
             mapped = self.map_whole(target)
             owned = self.store.owned(target)
         elif self._has_changed(target.source):
@@ -66,13 +71,31 @@ class Targets:
         target = mapped.target
         pinned = self.pins.of(target.name, self.store.seed)
         if pinned is None:
-            return list(plan_target(mapped, owned, kept=mapped.keys[mapped.held]))
-        pinned = replace(pinned, returning=self.store.inactive(target, pinned.all))
+            return self._adopted(mapped, list(plan_target(mapped, owned, kept=mapped.keys[mapped.held])))
+        pinned = replace(pinned, returning=np.sort(self.store.ever_owned(target.name, pinned.all)))
         spared = plan_pinned(mapped, owned, pinned, lambda: replace(self, settled={}).map_whole(target))
         if spared.left_out:
             self.pinned[target.name] = spared.left_out
         self.stamps.append(spared.stamp)
-        return spared.actions
+        return list(spare(self._adopted(mapped, spared.actions), pinned))
+
+    def _adopted(self, mapped: Mapped, actions: Sequence[Actions]) -> Sequence[Actions]:
+        """Return the actions, but that what the application has already is taken over instead of created."""
+        target = mapped.target
+        create = next((one for one in actions if one.kind is Kind.CREATE), None)
+        if create is None or self.read is None or not target.adopt:
+            return actions
+        desired = mapped if self._is_whole(target) else self.map_whole(target)
+        there = there_of(self.read(target), target.key, self.store.seed)
+        owned = self.store.ever_owned(target.name, np.unique(np.concatenate([desired.keys, there.keys])))
+        found = adopt(create, desired, there, owned, self.store.seed)
+        if found.unclear:
+            self.held_back += found.unclear
+            file = f"{target.source}.csv"
+            self.batches.append(
+                findings.batch("ambiguous-adoption", file=file, stands_for=found.unclear, target=target.name)
+            )
+        return [*found.actions, *(one for one in actions if one is not create)]
 
     def map_whole(self, target: Target) -> Mapped:
         """Return a whole target table as it is desired after this run."""
@@ -90,6 +113,10 @@ class Targets:
         return list(dict.fromkeys(key_text(self._map(target, frame).frame, target.key).to_pylist()))
 
     # The records to map --------------------------------------------------------------------------------------
+
+    def _is_whole(self, target: Target) -> bool:
+        """Return whether all records of the target table are looked at, not only those that changed."""
+        return self.is_full or not _is_local(target) or any(self._has_changed(name) for name in target.lookups())
 
     def _has_changed(self, table: str) -> bool:
         settled = self.settled.get(table)

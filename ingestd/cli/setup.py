@@ -1,13 +1,18 @@
 """Commands to begin with: init, config check, generate, demo, completion."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ingestd.cli.context import App, echo_json, json_option, pass_app
 from ingestd.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingestd.config import Feed
 
 
 @click.command()
@@ -51,24 +56,24 @@ def config_problems(app: App) -> list[str]:
         feeds = app.config.feeds.values()
     except ConfigError as error:
         return [*error.problems]
-    pins: dict[Path, set[Path]] = {feed.rules: set() for feed in feeds}
-    for feed in feeds:
-        pins[feed.rules] |= {feed.pins} if feed.pins else set()
-    return [problem for path in sorted(pins) for problem in _rules_problems(path, sorted(pins[path]))]
+    paths = sorted({feed.rules for feed in feeds})
+    return [problem for path in paths for problem in _rules_problems(path, [one for one in feeds if one.rules == path])]
 
 
-def _rules_problems(path: Path, pins: Sequence[Path]) -> list[str]:
-    """Return the faults of a rules file; if it has none, those of the files of pins for its target tables."""
+def _rules_problems(path: Path, feeds: "Sequence[Feed]") -> list[str]:
+    """Return the faults of a rules file; if it has none, what of the feeds with these rules does not fit to them."""
     from ingestd.rulebook import load_pins, load_rules
+    from ingestd.sinks.base import check_sink
 
-    problems: list[str] = []
     try:
         rules = load_rules(path)
     except ConfigError as error:
         return [*error.problems]
-    for one in pins:
+    kinds = {sink.kind for feed in feeds for sink in feed.sinks}
+    problems = [f"{path}: {problem}" for kind in sorted(kinds) for problem in check_sink(kind, rules)]
+    for pins in sorted({feed.pins for feed in feeds if feed.pins}):
         try:
-            load_pins(one, rules)
+            load_pins(pins, rules)
         except ConfigError as error:
             problems += error.problems
     return problems

@@ -202,7 +202,7 @@ class Actions:
 
     @property
     def new_key(self) -> tuple[str, ...]:
-        """Return the names of the columns in which a rekey's frame has the new key; no field has a blank in its name."""
+        """Return the names of the columns in which a rekey's frame has the new key."""
         return new_key_of(self.key)
 
 

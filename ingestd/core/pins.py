@@ -107,7 +107,7 @@ def plan_pinned(mapped: Mapped, owned: Owned, pinned: Pinned, before: Callable[[
     kept = mapped.keys[mapped.held]
     wanted = _under(mapped, pinned)
     known = _recognised(owned, mapped, wanted, pinned, before)
-    actions = list(_spare(plan_target(wanted, known, np.concatenate([kept, pinned.records])), pinned))
+    actions = list(spare(plan_target(wanted, known, np.concatenate([kept, pinned.records])), pinned))
     every = pinned.all
     plain = plan_target(_only(mapped, every), _some(owned, is_member(owned.keys, every)), kept)
     done = sum(int(is_member(one.keys, every).sum()) for one in actions)
@@ -157,7 +157,7 @@ def _contents_of(keys: Hashes, contents: Hashes, mapped: Mapped) -> Hashes:
     return np.where(at >= 0, np.append(mapped.contents, np.uint64(0))[at], contents)
 
 
-def _spare(actions: Iterable[Actions], pinned: Pinned) -> Iterator[Actions]:
+def spare(actions: Iterable[Actions], pinned: Pinned) -> Iterator[Actions]:
     """Yield the actions without the fields that are pinned.
 
     A record that comes back to the application is updated instead of created: a creation would set all of its fields.
@@ -165,7 +165,7 @@ def _spare(actions: Iterable[Actions], pinned: Pinned) -> Iterator[Actions]:
     for one in actions:
         rest = np.ones(len(one), bool)
         spared = []
-        for names, keys in pinned.parts.items() if one.kind is not Kind.REMOVE else ():
+        for names, keys in pinned.parts.items() if one.kind in {Kind.CREATE, Kind.UPDATE} else ():
             chosen = is_member(one.keys, keys)
             if one.kind is Kind.CREATE:
                 chosen &= is_member(one.keys, pinned.returning)

@@ -75,7 +75,8 @@ class Target:
 
     `collect` has further columns of the source, lists all. `each` is a list column of the source: its records are taken
     once per item. `spread` has fields that are lists, each with the number of columns that it has: of `room = 3` there
-    are fields `room`, `room_2` and `room_3`.
+    are fields `room`, `room_2` and `room_3`. `adopt` has the fields by which a record to create is found among those
+    that are in the application already.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Target:
     each: str | None = None
     spread: Mapping[str, int] = field(default_factory=dict)
     update: tuple[str, ...] | None = None
+    adopt: tuple[str, ...] = ()
     fields: Mapping[str, Rule] | None = None
 
     def lookups(self) -> set[str]:

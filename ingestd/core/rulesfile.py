@@ -16,7 +16,7 @@ from schemas import Column, Shape
 FIELD_VERBS = (
     "from", "const", "template", "when", "item", "lookup", "take", "map", "date", "phone", "safe_id", "default", "case",
 )  # fmt: skip
-TABLE_VERBS = ("name", "from", "where", "collect", "each", "key", "on_absent", "update", "spread", "fields")
+TABLE_VERBS = ("name", "from", "where", "collect", "each", "key", "on_absent", "update", "adopt", "spread", "fields")
 COLLECT_VERBS = ("from", "by", "take", "where", "order")
 PLANNED = ("merge_by",)
 """Verbs of the design that this version does not carry out; a rules file that uses one is refused."""
@@ -107,8 +107,16 @@ class _Reader(TomlReader):
             each=self.each(f"{where}.each", source, entry.get("each")),
             spread=spread,
             update=update,
+            adopt=self.adopt(f"{where}.adopt", entry["adopt"], made, key) if "adopt" in entry else (),
             fields=fields,
         )
+
+    def adopt(self, where: str, given: object, made: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
+        names = self.names(where, given, made)
+        self.faults += [
+            f"{where}: {one!r} is of the key, by which records are found anyway" for one in names if one in key
+        ]
+        return names
 
     def collect(self, where: str, source: str, given: object) -> dict[str, Collect]:
         found = {}

@@ -1,11 +1,15 @@
 """Target tables in an SQLite file: the embedded default. The whole plan and its digest in one transaction."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
+
 from ingestd import database
+from ingestd.core.columns import blanks, to_series
 from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, Plan
 from ingestd.database import quoted
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
@@ -16,6 +20,12 @@ PLANS = "_ingestd_plans"
 _CREATE_PLANS = f"""CREATE TABLE IF NOT EXISTS {PLANS} (
     once TEXT NOT NULL, digest TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL,
     PRIMARY KEY (once, digest))"""
+OWN = {
+    "_active": "INTEGER NOT NULL DEFAULT 1",
+    "_run": "TEXT NOT NULL DEFAULT ''",
+    "_changed_at": "TEXT NOT NULL DEFAULT ''",
+}
+"""The columns of a target table beside the rules' fields."""
 _TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
@@ -43,14 +53,19 @@ class SqliteSink:
 
     def apply(self, plan: Plan, *, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
         """Carry a plan out in one transaction."""
-        try:
+        with _told():
             return self._apply(plan, once, run, at, progress)
-        except sqlite3.Error as error:  # its text may quote a value, its name does not
-            name = str(getattr(error, "sqlite_errorname", type(error).__name__))
-            kind = TransientSinkError if name.startswith(_TRANSIENT) else SinkError
-            raise kind(f"the sqlite sink failed: {name}") from None
-        except OSError as error:
-            raise SinkError(f"the sqlite sink failed: {error.strerror}") from None
+
+    def read(self, target: str, fields: Sequence[str]) -> pd.DataFrame:
+        """Return all records of a target table. The file is not made, but what a kill left half done is undone."""
+        with _told():
+            have = _columns(self._db(), target) if self._path.exists() else {}
+            if not have:
+                return pd.DataFrame({name: to_series(blanks(0)) for name in fields})
+            cells = [
+                f"coalesce(CAST({quoted(name)} AS TEXT), '')" if name.casefold() in have else "''" for name in fields
+            ]
+            return database.select(self._db(), f"SELECT {', '.join(cells)} FROM {quoted(target)}", fields)
 
     def close(self) -> None:
         """Close the file."""
@@ -58,10 +73,13 @@ class SqliteSink:
             self._open.close()
             self._open = None
 
-    def _apply(self, plan: Plan, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
+    def _db(self) -> sqlite3.Connection:
         if self._open is None:
             self._open = database.connect(self._path, self._busy)
-        db = self._open
+        return self._open
+
+    def _apply(self, plan: Plan, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
+        db = self._db()
         with database.transaction(db):
             db.execute(_CREATE_PLANS)
             if not db.execute(f"SELECT 1 FROM {PLANS} WHERE once = ? AND digest = ?", [once, plan.digest]).fetchone():
@@ -70,6 +88,19 @@ class SqliteSink:
                     progress(len(group))
                 db.execute(f"INSERT INTO {PLANS} VALUES (?, ?, ?, ?)", [once, plan.digest, run, at])
         return tuple(Outcome(group.target, group.kind, len(group)) for group in plan.actions)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what goes wrong in the block as a fault of the sink, without a value of the data."""
+    try:
+        yield
+    except sqlite3.Error as error:  # its text may quote a value, its name does not
+        name = str(getattr(error, "sqlite_errorname", type(error).__name__))
+        kind = TransientSinkError if name.startswith(_TRANSIENT) else SinkError
+        raise kind(f"the sqlite sink failed: {name}") from None
+    except OSError as error:
+        raise SinkError(f"the sqlite sink failed: {error.strerror}") from None
 
 
 def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> None:
@@ -106,17 +137,23 @@ def _where(fields: Sequence[str]) -> str:
 
 
 def _fit_table(db: sqlite3.Connection, group: Actions) -> None:
-    """Make the target table, or add the fields that the rules added.
+    """Make the target table, or add the fields that the rules added, and what a table of somebody else's lacks.
 
     Its rows lie in the order of the key, so that an update touches one page, not one more for an index.
     """
     table = quoted(group.target)
-    have = {row[1].casefold() for row in db.execute(f"PRAGMA table_info({table})")}  # as SQLite compares names
+    have = _columns(db, group.target)
     if not have:
         text = ", ".join(f"{quoted(name)} TEXT NOT NULL DEFAULT ''" for name in group.columns)
-        own = "_active INTEGER NOT NULL DEFAULT 1, _run TEXT NOT NULL, _changed_at TEXT NOT NULL"
+        own = ", ".join(f"{name} {kind}" for name, kind in OWN.items())
         key = ", ".join(map(quoted, group.key))
         db.execute(f"CREATE TABLE {table} ({text}, {own}, PRIMARY KEY ({key})) WITHOUT ROWID")
-    for name in group.columns if have else ():
+    for name in (*group.columns, *OWN) if have else ():
         if name.casefold() not in have:
-            db.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} TEXT NOT NULL DEFAULT ''")
+            kind = OWN.get(name, "TEXT NOT NULL DEFAULT ''")
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {kind}")
+
+
+def _columns(db: sqlite3.Connection, target: str) -> set[str]:
+    """Return the names of a table's columns, in one case, as SQLite compares names; none if there is no such table."""
+    return {row[1].casefold() for row in db.execute(f"PRAGMA table_info({quoted(target)})")}

@@ -20,6 +20,16 @@ ENTRIES = {
         remedy="Operator: choose a key that is unique, or have the source system make it so.",
         source="ingestd",
     ),
+    "ambiguous-adoption": Entry(
+        severity=Severity.ERROR,
+        title="It is not clear which record it is",
+        message="a record may be one of several that {target} has already, or one there may be several of the roster's",
+        cause="The rules have records adopted that the application has already, and the fields to match by do not tell "
+        "which: a value is there more than once, two records of the roster share it, or what is there has no key.",
+        remedy="Operator: in the application, merge what is double, or give the record its key. Or take `adopt` out of "
+        "the rules of {target}: then it is created.",
+        source="ingestd",
+    ),
     "too-many-items": Entry(
         severity=Severity.WARNING,
         title="A list with more than has room",
