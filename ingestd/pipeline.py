@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import ceil, isinf
 from typing import Any
 
+import pandas as pd
 import stamina
 
 from ingestd.core import document
@@ -47,7 +48,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop."""
+    """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop.
+
+    `stamps` are to be kept of owned records, `there` is what the application was found to have, by target table.
+    """
 
     examined: Examined | None
     plan: Plan | None
@@ -56,6 +60,7 @@ class Prepared:
     held_back: int
     document: Mapping[str, Any]
     stamps: tuple[Stamp, ...] = ()
+    there: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def is_idle(self) -> bool:
@@ -105,7 +110,7 @@ def prepare(
         pinned=targets.pinned,
     )
     about = {**_about_drop(examined, batches, policy), **about}
-    return Prepared(examined, plan, batches, tuple(breaches), held_back, about, tuple(targets.stamps))
+    return Prepared(examined, plan, batches, tuple(breaches), held_back, about, tuple(targets.stamps), targets.there)
 
 
 def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, stages: Stages) -> Sequence[Outcome]:

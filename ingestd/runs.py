@@ -13,25 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import structlog
 
 from ingestd import config, pipeline
+from ingestd.application import reader
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Outcome, Severity
 from ingestd.core.order import check_sequence, supersedes
 from ingestd.core.pins import Pins
-from ingestd.core.rules import Rules, Target
+from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
-from ingestd.errors import (
-    ConfigError,
-    IngestdError,
-    SinkError,
-    StaleDigestError,
-    StoppingError,
-    UnrecordedError,
-    WorkerError,
-)
+from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
 from ingestd.examine import Examined
 from ingestd.feedloop import describe
 from ingestd.filing import Filing
@@ -39,7 +31,7 @@ from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits, policy_of
 from ingestd.reading import read_package
 from ingestd.rulebook import load_pins
-from ingestd.sinks.base import Readable, Sink, open_sink, unreadable
+from ingestd.sinks.base import Sink, open_sink
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.store import Run, Store
 from ingestd.unpack import PackageFault
@@ -173,15 +165,17 @@ class Runs:
         return self._prepare(package, run, stages)
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
+        is_applying = run is not None and run.state is State.APPLYING
+        read = reader(self._open_sink, self.settings.sinks[0].kind, self.store, is_applying=is_applying)
         if path is None:
-            return pipeline.prepare(None, self.store, self.policy, stages, self._there)
+            return pipeline.prepare(None, self.store, self.policy, stages, read)
         try:
             limits = package_limits(self.settings.package)
             examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
         examined = self._in_sequence(examined, path.name, run)
-        return pipeline.prepare(examined, self.store, self.policy, stages, self._there)
+        return pipeline.prepare(examined, self.store, self.policy, stages, read)
 
     def _in_sequence(self, examined: Examined, name: str, run: Run | None) -> Examined:
         """Add what is odd about a delta's name after that of the drop before it, if anything is."""
@@ -192,7 +186,9 @@ class Runs:
         return replace(examined, batches=(*examined.batches, found)) if found else examined
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
-        run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
+        with self.store.transaction():
+            self.store.keep_there(prepared.there)
+            run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
         self.filing.list_findings(run.id, prepared.batches)
         outcomes = pipeline.carry_out(
             prepared, self._open_sink(), once=run.token, run=run.id, at=self._now(), stages=stages
@@ -208,6 +204,7 @@ class Runs:
     def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
         assert prepared.plan is not None, "only a run with a plan is applied"
         with self.store.transaction():
+            self.store.forget_there()
             self.store.stamp(prepared.stamps)
             is_whole = self.store.own(prepared.plan, outcomes)
             self.store.snapshot.commit(prepared.settled, run.number)
@@ -225,13 +222,6 @@ class Runs:
         if self._sink is None:
             self._sink = open_sink(settings.kind, settings.settings, self.filing.state_dir)
         return self._sink
-
-    def _there(self, target: Target) -> pd.DataFrame:
-        """Return what the application has of a target table: the key of each record, and the fields to match by."""
-        sink = self._open_sink()
-        if not isinstance(sink, Readable):
-            raise ConfigError([unreadable(target, self.settings.sinks[0].kind)])
-        return sink.read(target.name, (*target.key, *target.adopt))
 
     # The ends ------------------------------------------------------------------------------------------------
 

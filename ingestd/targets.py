@@ -45,6 +45,7 @@ class Targets:
     held_back: int = 0
     pinned: dict[str, int] = field(default_factory=dict)
     stamps: list[Stamp] = field(default_factory=list)
+    there: dict[str, pd.DataFrame] = field(default_factory=dict)
     _closed: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def actions(self) -> Iterator[Actions]:
@@ -86,7 +87,8 @@ class Targets:
         if create is None or self.read is None or not target.adopt:
             return actions
         desired = mapped if self._is_whole(target) else self.map_whole(target)
-        there = there_of(self.read(target), target.key, self.store.seed)
+        self.there[target.name] = self.read(target)
+        there = there_of(self.there[target.name], target.key, self.store.seed)
         owned = self.store.ever_owned(target.name, np.unique(np.concatenate([desired.keys, there.keys])))
         found = adopt(create, desired, there, owned, self.store.seed)
         if found.unclear:

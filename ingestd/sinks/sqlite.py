@@ -110,7 +110,7 @@ def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> Non
     if group.kind is Kind.REKEY:
         database.insert(db, _rekey(group), group.frame[[*group.new_key, *group.key]], *stamp)
     elif group.kind is not Kind.REMOVE:
-        database.insert(db, _upsert(group, fields), group.frame, *stamp)
+        database.insert(db, _upsert(group, fields, _demanded(db, group.target, fields)), group.frame, *stamp)
     elif group.on_absent is OnAbsent.DELETE:
         database.insert(db, f"DELETE FROM {quoted(group.target)} WHERE {_where(fields)}", group.frame)
     else:
@@ -118,9 +118,10 @@ def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> Non
         database.insert(db, statement, group.frame, *stamp)
 
 
-def _upsert(group: Actions, fields: Sequence[str]) -> str:
-    columns = ", ".join(map(quoted, ("_run", "_changed_at", *fields)))
-    marks = ", ".join("?" * (len(fields) + 2))
+def _upsert(group: Actions, fields: Sequence[str], demanded: Sequence[str]) -> str:
+    """Return the statement that sets fields of a record; if it is new, those that are demanded are blank."""
+    columns = ", ".join(map(quoted, ("_run", "_changed_at", *fields, *demanded)))
+    marks = ", ".join(["?"] * (len(fields) + 2) + ["''"] * len(demanded))
     sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in ("_run", "_changed_at", *fields))
     key = ", ".join(map(quoted, group.key))
     insert = f"INSERT INTO {quoted(group.target)} (_active, {columns}) VALUES (1, {marks})"
@@ -152,6 +153,17 @@ def _fit_table(db: sqlite3.Connection, group: Actions) -> None:
         if name.casefold() not in have:
             kind = OWN.get(name, "TEXT NOT NULL DEFAULT ''")
             db.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {kind}")
+
+
+def _demanded(db: sqlite3.Connection, target: str, fields: Sequence[str]) -> list[str]:
+    """Return the columns, in a table of somebody else's, without which SQLite takes no row, even to find it there."""
+    given = {name.casefold() for name in (*fields, *OWN)}
+    rows = db.execute(f"PRAGMA table_info({quoted(target)})")
+    return [
+        name
+        for _, name, _, is_demanded, default, is_key in rows
+        if is_demanded and default is None and not is_key and name.casefold() not in given
+    ]
 
 
 def _columns(db: sqlite3.Connection, target: str) -> set[str]:

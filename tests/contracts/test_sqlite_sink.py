@@ -131,6 +131,19 @@ class TestSqliteSink(ReadableContract):
         stamp = {"_active": 1, "_run": "r.1", "_changed_at": "2026-01-01T00:00:00Z"}
         assert row == {**ANN, "no": 1, "pin": "0000", **stamp}
 
+    def test_a_column_of_somebody_elses_may_want_a_value(self, sink: SqliteSink) -> None:
+        """It is blank in what is new, and stays in what is there, be it updated or created again."""
+        with beside(path_of(sink)) as db:
+            db.execute("CREATE TABLE patrons (id TEXT PRIMARY KEY NOT NULL, pin TEXT NOT NULL, email TEXT NOT NULL)")
+            db.execute("INSERT INTO patrons VALUES ('P1', '0000', '')")
+        self.apply(sink, update({"id": "P1", "name": "Anna"}), create(BOB))
+        self.apply(sink, create(ANN), once="2")
+        found = self.cells(sink)
+        assert (found["P1",], found["P2",]) == (
+            {**ANN, "pin": "0000", "_active": 1},
+            {**BOB, "pin": "", "_active": 1},
+        )
+
     def test_what_is_no_database_cannot_be_read(self, sink: SqliteSink) -> None:
         """It is told as any failure of the sink."""
         path_of(sink).write_bytes(b"what lies here is something else" * 100)
