@@ -63,7 +63,7 @@ def _owned(feed: Feed, table: str, versions: list[Version]) -> Iterator[dict[str
     """Yield the target records that the record's versions give by today's rules, as far as ingestd owns them."""
     policy = feed.runs.policy
     tables = Tables(feed.store.snapshot, {}, policy.scope, feed.runs.today())
-    targets = Targets(feed.store, tables, policy.rules, policy.administrators, True, Stages())
+    targets = Targets(feed.store, tables, policy, True, Stages())
     frame = pd.DataFrame([version.values for version in versions]).fillna("").astype(TEXT)
     for target in policy.rules.targets:
         for key in targets.keys_of(target, frame) if target.source == table else ():

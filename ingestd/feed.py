@@ -250,7 +250,7 @@ class Feed:
     def replan(self, stop: Stop = never) -> Run | None:
         """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do."""
         prepared = self.runs.preview(None, stop)
-        if not prepared.plan or self._is_held(prepared.plan):
+        if prepared.plan is None or prepared.is_idle or self._is_held(prepared.plan):
             return None
         number = self._claims.next_number()
         run = self.runs.begin(number, self.filing.spool(number), None, "", {})

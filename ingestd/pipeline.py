@@ -6,54 +6,47 @@
 apply are made by the same code (law 3).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from math import ceil, isinf
 from typing import Any
 
+import pandas as pd
 import stamina
 
 from ingestd import rekey
 from ingestd.core import document, findings
 from ingestd.core.administrators import missing_administrators
-from ingestd.core.guard import Limits, guard, guard_held_back, largest_at_risk
+from ingestd.core.guard import guard, guard_held_back, largest_at_risk
 from ingestd.core.identity import Pairs, breach_of, fewest_of, pair_ids
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
+from ingestd.core.pins import Stamp
 from ingestd.core.plan import make_plan
 from ingestd.core.rekey import Ids
 from ingestd.core.roster import Settled, losses
-from ingestd.core.rules import Rules
-from ingestd.core.scope import WORDS, Scope
+from ingestd.core.scope import WORDS
 from ingestd.core.scoping import missing_orgs
 from ingestd.errors import IngestdError, TransientSinkError
-from ingestd.examine import Examined, Terms
+from ingestd.examine import Examined
+from ingestd.policy import Policy
 from ingestd.sinks.base import Sink
 from ingestd.stages import Stages
 from ingestd.store import Store
 from ingestd.tables import Tables
-from ingestd.targets import Targets
+from ingestd.targets import Read, Targets
 
 TRIES = 3
 """How often a sink is asked within one run, with a growing pause between."""
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """How a feed's drops are judged and mapped; `limits` has an entry per table, `administrators` are those named."""
-
-    terms: Terms
-    scope: Scope
-    limits: Mapping[str, Limits]
-    rules: Rules
-    administrators: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop.
 
-    `ids` has the ids that change, of a run that changes them.
+    `ids` has the ids that change, of a run that changes them. `stamps` are to be kept of owned records, `there` is what
+    the application was found to have, by target table.
     """
 
     examined: Examined | None
@@ -63,6 +56,13 @@ class Prepared:
     held_back: int
     document: Mapping[str, Any]
     ids: Ids = field(default_factory=dict)
+    stamps: tuple[Stamp, ...] = ()
+    there: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether applying it would change nothing, neither in the application nor in what is kept of it."""
+        return not self.plan and not any(len(one.keys) for one in self.stamps)
 
     @property
     def settled(self) -> Mapping[str, Settled]:
@@ -70,12 +70,16 @@ class Prepared:
         return self.examined.settled if self.examined else {}
 
 
-def prepare(examined: Examined | None, store: Store, policy: Policy, today: date, stages: Stages) -> Prepared:
+def prepare(
+    examined: Examined | None, store: Store, policy: Policy, today: date, stages: Stages, read: Read | None = None
+) -> Prepared:
     """Take what was read of a package, or the snapshot alone, as far as the plan. Nothing is changed.
 
-    `today` is the day in the feed's time zone, by which classes and terms come in and go.
+    `today` is the day in the feed's time zone, by which classes and terms come in and go. `read` gives what the
+    application has, for rules that adopt it.
 
     Raises:
+        SinkError: the application cannot be read.
         StoppingError: asked to stop.
     """
     if examined and examined.is_rejected:
@@ -88,7 +92,7 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, today: date
     with stages.measure("scope"):
         found = _find_in_scope(tables, policy)
     is_full = tables.is_scoped or _is_full(examined, store, policy)
-    targets = Targets(store, tables, policy.rules, policy.administrators, is_full, stages)
+    targets = Targets(store, tables, policy, is_full, stages, read)
     actions = list(targets.actions())
     with stages.measure("guard"):
         breaches += [*targets.breaches, *_guard_targets(actions, breaches, store, policy)]
@@ -102,10 +106,12 @@ def prepare(examined: Examined | None, store: Store, policy: Policy, today: date
         breaches=breaches,
         plan=plan,
         held_back=held_back,
+        pinned=targets.pinned,
     )
     about = {**_about_drop(examined, batches, policy), **about}
     about["left_out"] += _about_scope(tables)
-    return Prepared(examined, plan, batches, tuple(breaches), held_back, about)
+    stamps, there = tuple(targets.stamps), targets.there
+    return Prepared(examined, plan, batches, tuple(breaches), held_back, about, stamps=stamps, there=there)
 
 
 def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: Stages) -> Prepared:
@@ -124,7 +130,7 @@ def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: S
     planned = {name: one for name, one in settled.items() if name not in policy.terms.left_out}
     tables = Tables(store.snapshot, planned, policy.scope, today)
     is_full = tables.is_scoped or _is_full(examined, store, policy)
-    targets = rekey.RekeyTargets(store, tables, policy.rules, policy.administrators, is_full, stages)
+    targets = rekey.RekeyTargets(store, tables, policy, is_full, stages)
     actions = list(targets.actions())
     breaches = [*targets.breaches, *(_guard_targets(actions, (), store, policy) if is_full else ())]
     with stages.measure("plan"):
@@ -135,6 +141,7 @@ def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: S
         breaches=breaches,
         plan=plan,
         held_back=targets.held_back,
+        pinned=targets.pinned,
     )
     about = {
         **_about_drop(None, targets.batches, policy),
@@ -169,7 +176,7 @@ def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, s
 def fingerprints(policy: Policy) -> dict[str, str]:
     """Return what the target records depend on beside the roster; where it changed, all of them are planned anew."""
     scope = f"{policy.scope.fingerprint} {policy.administrators}"
-    return {"rules": policy.rules.fingerprint, "scope": scope}
+    return {"rules": policy.rules.fingerprint, "scope": scope, "pins": policy.pins.fingerprint}
 
 
 def refuse(fault: Batch, policy: Policy) -> Prepared:
@@ -205,7 +212,7 @@ def _find_in_scope(tables: Tables, policy: Policy) -> list[Batch]:
     if policy.administrators:
         users = tables.after("users")
         nobody = missing_administrators(users, policy.administrators) if len(users) else ()
-        found += [findings.batch("listed-administrator-missing", file="users.csv", count=at + 1) for at in nobody]
+        found += [findings.batch("listed-admin-missing", file="users.csv", count=at + 1) for at in nobody]
     return found
 
 
@@ -261,8 +268,10 @@ def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: S
     told = {breach.table for breach in found}
     breaches: list[Breach] = []
     for target, source in sources.items():
-        counts = {one.kind: len(one) for one in actions if one.target == target}
-        changes = Changes(updated=counts.get(Kind.UPDATE, 0), deleted=counts.get(Kind.REMOVE, 0))
+        counts = Counter[Kind]()
+        for one in actions:
+            counts[one.kind] += len(one) if one.target == target else 0
+        changes = Changes(updated=counts[Kind.UPDATE], deleted=counts[Kind.REMOVE])
         at_risk = largest_at_risk(changes, policy.limits[source])
         if at_risk and source not in told:
             at_most = -1 if isinf(at_risk) else ceil(at_risk) + 1

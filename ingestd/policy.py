@@ -1,20 +1,35 @@
 """How a feed's configuration becomes the terms by which its packages are read, judged and mapped."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import ceil
 
 import ingestd
 from ingestd import config
 from ingestd.core.aliases import Aliases
+from ingestd.core.guard import Limits
+from ingestd.core.pins import Pins
 from ingestd.core.rules import Rules
 from ingestd.core.scope import Scope
 from ingestd.core.ways import Ways
 from ingestd.examine import Terms
-from ingestd.pipeline import Policy
 from ingestd.unpack import PackageLimits
 from schemas import shapes
 
 
-def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a feed's drops are judged and mapped; `limits` has an entry per table, `administrators` are those named."""
+
+    terms: Terms
+    scope: Scope
+    limits: Mapping[str, Limits]
+    rules: Rules
+    administrators: tuple[str, ...] = ()
+    pins: Pins = field(default_factory=Pins)
+
+
+def policy_of(settings: config.Feed, rules: Rules, pins: Pins, seed: int) -> Policy:
     """Return how a feed's drops are judged and mapped."""
     scope = scope_of(settings.scope)
     repairs = settings.repairs
@@ -31,7 +46,7 @@ def policy_of(settings: config.Feed, rules: Rules, seed: int) -> Policy:
         oneroster=settings.oneroster,
     )
     limits = {name: settings.limits.of(name) for name in shapes()}
-    return Policy(terms, scope, limits, rules, settings.administrators)
+    return Policy(terms, scope, limits, rules, settings.administrators, pins)
 
 
 def scope_of(settings: config.Scope) -> Scope:

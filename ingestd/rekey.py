@@ -1,7 +1,8 @@
 """Ids that change without a drop: the list of them, what it makes of the snapshot, and of the target records."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from ingestd.core.columns import to_series
+from ingestd.core.hashing import is_member
 from ingestd.core.identity import Pairs
 from ingestd.core.mapping import Mapped, choose
 from ingestd.core.model import Actions
+from ingestd.core.pins import spare
 from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rekey import (
     Ids,
@@ -110,23 +113,24 @@ def changes(ids: Ids, store: Store) -> dict[str, Settled]:
 class RekeyTargets(Targets):
     """The planning of target tables when ids change: what the application has of a record is renamed, not replaced."""
 
-    def _planned(self, mapped: Mapped, owned: Owned) -> Iterator[Actions]:
+    def _planned(self, mapped: Mapped, owned: Owned) -> Sequence[Actions]:
         target = mapped.target
         if not self.tables.has_changed(target.source):
-            yield from super()._planned(mapped, owned)
-            return
+            return super()._planned(mapped, owned)
         sides = self._sides(target)
+        pinned = self.policy.pins.of(target.name, self.store.seed)
+        if pinned:
+            mapped = replace(mapped, held=mapped.held | is_member(mapped.keys, pinned.records))
         held = mapped.keys[mapped.held]
         taken = self.store.ever_owned(target.name, sides.after.keys)
         owned, renames, stays = rename_owned(sides, owned, taken, held)
-        if renames:
-            yield renames
-        yield from plan_target(mapped, owned, kept=np.concatenate([held, stays]))
+        actions = list(plan_target(mapped, owned, kept=np.concatenate([held, stays])))
+        return [*([renames] if renames else ()), *(spare(actions, pinned) if pinned else actions)]
 
     def _sides(self, target: Target) -> Sides:
         frames = self.tables.before(target.source), self.tables.changed(target.source)
         before, after = (self._map(target, one) for one in frames)
-        rows = (choose(target, self._with_more(target, one)).index.to_numpy("int64") for one in frames)
+        rows = (choose(target, self._with_more(target, one)[0]).index.to_numpy("int64") for one in frames)
         return Sides(before, after, *rows)
 
     def _lookups(self, target: Target) -> Lookups:

@@ -1,4 +1,4 @@
-"""Rules files from disk. What they mean is `core.rules`' to say."""
+"""Rules files, and files of pins, from disk. What they mean is the core's to say."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ingestd.config import Feed
+from ingestd.core.pinfile import parse_pins
+from ingestd.core.pins import Pins
 from ingestd.core.rules import Rules
 from ingestd.core.rulesfile import parse_rules
 from ingestd.core.toml import hint
@@ -23,6 +25,15 @@ def rules_of(feed: Feed) -> Rules:
         ConfigError: as `load_rules`.
     """
     return load_rules(feed.rules, feed.maps, f"feeds/{feed.key}.toml")
+
+
+def pins_of(feed: Feed, rules: Rules) -> Pins:
+    """Return the pins of a feed, none if it names no file.
+
+    Raises:
+        ConfigError: as `load_pins`.
+    """
+    return load_pins(feed.pins, rules) if feed.pins else Pins()
 
 
 def load_rules(path: Path, maps: Maps = MappingProxyType({}), said_in: str = "") -> Rules:
@@ -59,3 +70,22 @@ def _with_maps(data: Mapping[str, Any], maps: Maps) -> dict[str, Any]:
         if maps
         else {**data}
     )
+
+
+def load_pins(path: Path, rules: Rules) -> Pins:
+    """Return the pins in a file, for the target tables of these rules.
+
+    Raises:
+        ConfigError: it cannot be read, or has faults; all of them at once, each with the file's name.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror}); correct `pins` of the feed"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{path}: line {line}: is not UTF-8; save the file as UTF-8"]) from None
+    pins, faults = parse_pins(text, rules, shapes())
+    if faults:
+        raise ConfigError([f"{path}: {fault}" for fault in faults])
+    return pins

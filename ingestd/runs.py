@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from ingestd import config, pipeline, rekey
+from ingestd.application import reader
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Outcome, Severity
 from ingestd.core.order import check_sequence, supersedes
@@ -28,6 +29,7 @@ from ingestd.filing import Filing
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits, policy_of
 from ingestd.reading import read_package
+from ingestd.rulebook import pins_of
 from ingestd.sinks.base import Sink, open_sink
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.store import Run, Store
@@ -66,8 +68,9 @@ class Runs:
         self.finished: list[Run] = []
         self.filing = Filing(state_dir, settings.key)
         self.filing.prepare()
+        pins = pins_of(settings, rules)
         self.store = Store(self.filing.stores, settings.key, shapes())
-        self.policy = policy_of(settings, rules, self.store.seed)
+        self.policy = policy_of(settings, rules, pins, self.store.seed)
         self._sink: Sink | None = None
         self._show = show or Unseen()
         self.clock = clock
@@ -173,15 +176,17 @@ class Runs:
         return pipeline.prepare_rekey(ids, self.store, self.policy, self.today(), stages)
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
+        is_applying = run is not None and run.state is State.APPLYING
+        read = reader(self._open_sink, self.settings.sinks[0].kind, self.store, is_applying=is_applying)
         if path is None:
-            return pipeline.prepare(None, self.store, self.policy, self.today(), stages)
+            return pipeline.prepare(None, self.store, self.policy, self.today(), stages, read)
         try:
             limits = package_limits(self.settings.package)
             examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
         examined = self._in_sequence(examined, path.name, run)
-        return pipeline.prepare(examined, self.store, self.policy, self.today(), stages)
+        return pipeline.prepare(examined, self.store, self.policy, self.today(), stages, read)
 
     def _in_sequence(self, examined: Examined, name: str, run: Run | None) -> Examined:
         """Add what is odd about a delta's name after that of the drop before it, if anything is."""
@@ -192,11 +197,13 @@ class Runs:
         return replace(examined, batches=(*examined.batches, found)) if found else examined
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
-        run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
+        with self.store.transaction():
+            self.store.keep_there(prepared.there)
+            run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
         self.filing.list_findings(run.id, prepared.batches)
-        if self._sink is None:
-            self._sink = self._open_sink()
-        outcomes = pipeline.carry_out(prepared, self._sink, once=run.token, run=run.id, at=self._now(), stages=stages)
+        outcomes = pipeline.carry_out(
+            prepared, self._open_sink(), once=run.token, run=run.id, at=self._now(), stages=stages
+        )
         with stages.measure("commit", may_stop=False):
             try:
                 done = self._commit(run, prepared, outcomes, stages)
@@ -208,6 +215,8 @@ class Runs:
     def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
         assert prepared.plan is not None, "only a run with a plan is applied"
         with self.store.transaction():
+            self.store.forget_there()
+            self.store.stamp(prepared.stamps)
             is_whole = self.store.own(prepared.plan, outcomes)
             self.store.snapshot.commit(prepared.settled, run.number)
             self.store.add_ids(run.number, prepared.ids)
@@ -222,7 +231,9 @@ class Runs:
 
     def _open_sink(self) -> Sink:
         settings = self.settings.sinks[0]
-        return open_sink(settings.kind, settings.settings, self.filing.state_dir, self.policy.rules)
+        if self._sink is None:
+            self._sink = open_sink(settings.kind, settings.settings, self.filing.state_dir, self.policy.rules)
+        return self._sink
 
     # The ends ------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import sqlite_utils
 
@@ -18,6 +19,7 @@ from ingestd import database
 from ingestd.core.hashing import hash_ids
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
+from ingestd.core.pins import Stamp
 from ingestd.core.plan import Owned
 from ingestd.core.rekey import Ids
 from ingestd.core.rules import Target
@@ -260,6 +262,35 @@ class Store:
             self._own(group, done)
         return not any(outcome.failed for outcome in outcomes)
 
+    def stamp(self, stamps: Sequence[Stamp]) -> None:
+        """Keep other contents of owned records, to which nothing was done."""
+        for one in stamps:
+            rows = zip(signed(one.contents), signed(one.keys), strict=True)
+            if len(one.keys):
+                self._db.executemany(f"UPDATE {_owned(one.target)} SET content = ? WHERE key_hash = ?", rows)
+
+    # What the application was found to have ------------------------------------------------------------------
+
+    def keep_there(self, found: Mapping[str, pd.DataFrame]) -> None:
+        """Keep what a plan was made from, so that it is made again as it was: applying it changes the application."""
+        self.forget_there()
+        for target, frame in found.items():
+            columns = ", ".join(f"{quoted(name)} TEXT NOT NULL" for name in frame.columns)
+            self._db.execute(f"CREATE TABLE {quoted(_THERE + target)} ({columns})")
+            marks = ", ".join("?" * len(frame.columns))
+            database.insert(self._db, f"INSERT INTO {quoted(_THERE + target)} VALUES ({marks})", frame)
+
+    def there(self, target: str) -> pd.DataFrame | None:
+        """Return what is kept of a target table, if anything is."""
+        table = quoted(_THERE + target)
+        names = [row[1] for row in self._db.execute(f"PRAGMA table_info({table})")]
+        return database.select(self._db, f"SELECT * FROM {table} ORDER BY rowid", names) if names else None
+
+    def forget_there(self) -> None:
+        """Let go of what is kept."""
+        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{_THERE}*"]).fetchall():
+            self._db.execute(f"DROP TABLE {quoted(table)}")
+
     def _own(self, group: Actions, done: Mask) -> None:
         table = _owned(group.target)
         if not self._owns(group.target):
@@ -289,6 +320,7 @@ class Store:
         return row is not None
 
 
+_THERE = "there_"
 _RUNS = "SELECT number, run, state, sha256, token, origin, document FROM runs"
 
 

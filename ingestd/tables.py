@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from ingestd.core.model import Mask
+from ingestd.core.outside import Decided, follows, in_schools, prune
 from ingestd.core.people import with_roles
 from ingestd.core.roster import Settled
 from ingestd.core.scope import CONTACTS, Reason, Scope
-from ingestd.core.scoping import DECIDED, READ, Decided, decide, follows, in_schools, prune
+from ingestd.core.scoping import DECIDED, READ, decide
 from ingestd.snapshot import Snapshot
 from schemas import shapes
 
@@ -29,6 +30,10 @@ class Tables:
     _decided: dict[str, Decided] | None = None
     _left_out: dict[str, pa.Array] = field(default_factory=dict)
     _is_scoped: bool | None = None
+
+    def past(self) -> "Tables":
+        """Return the roster as it is before this run."""
+        return Tables(self.snapshot, {}, self.scope, self.today)
 
     # What the drop changes -----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ Only what can have changed is mapped: the records that changed, unless the rules
 up or a key that is not the record's own id make it the whole table. Both ways end in the same plan.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,18 +13,23 @@ import pyarrow as pa
 
 from ingestd.core import findings
 from ingestd.core.administrators import with_administrators
+from ingestd.core.adopt import adopt, there_of
 from ingestd.core.collect import collect
 from ingestd.core.columns import to_series
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
-from ingestd.core.model import Actions, Batch, Breach
+from ingestd.core.model import Actions, Batch, Breach, Kind
+from ingestd.core.pins import Stamp, plan_pinned, spare
 from ingestd.core.plan import Owned, plan_target
-from ingestd.core.rules import Joins, OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import Collect, Joins, OnUnmapped, Rule, Target
 from ingestd.core.verbs import join
+from ingestd.policy import Policy
 from ingestd.stages import Stages
 from ingestd.store import Store
 from ingestd.tables import Tables
 
 Lookups = dict[str, dict[str, dict[str, str]]]
+Read = Callable[[Target], pd.DataFrame]
+"""Gives the records of a target table that the application has, whoever made them: their key, and what to match by."""
 
 
 @dataclass(slots=True)
@@ -33,23 +38,26 @@ class Targets:
 
     store: Store
     tables: Tables
-    rules: Rules
-    administrators: tuple[str, ...]
+    policy: Policy
     is_full: bool
     stages: Stages
+    read: Read | None = None
     batches: list[Batch] = field(default_factory=list)
     breaches: list[Breach] = field(default_factory=list)
     held_back: int = 0
+    pinned: dict[str, int] = field(default_factory=dict)
+    stamps: list[Stamp] = field(default_factory=list)
+    there: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def actions(self) -> Iterator[Actions]:
         """Yield the actions of each target table, in the order of the rules."""
-        for target in self.rules.targets:
+        for target in self.policy.rules.targets:
             with self.stages.measure("plan", target.name):
                 yield from self._actions(target)
 
     def _actions(self, target: Target) -> Iterator[Actions]:
-        if self.is_full or not self._is_local(target) or any(map(self.tables.has_changed, target.lookups())):
-            mapped = self._map(target, self.tables.after(target.source))
+        if self._is_whole(target):
+            mapped = self.map_whole(target)
             owned = self.store.owned(target)
         elif self.tables.has_changed(target.source):
             mapped = self._map(target, self.tables.changed(target.source))
@@ -60,17 +68,64 @@ class Targets:
         self._tell(mapped)
         yield from self._planned(mapped, owned)
 
-    def _is_local(self, target: Target) -> bool:
-        """Return whether what changed of the source is all that can have changed of the target."""
-        return _is_local(target) and not (target.source == "users" and self.tables.has_roles)
+    def _is_whole(self, target: Target) -> bool:
+        """Return whether all records of the target table are looked at, not only those that changed."""
+        if self.is_full or not _is_local(target) or any(map(self.tables.has_changed, target.lookups())):
+            return True
+        return target.source == "users" and self.tables.has_roles
 
-    def _planned(self, mapped: Mapped, owned: Owned) -> Iterator[Actions]:
-        yield from plan_target(mapped, owned, kept=mapped.keys[mapped.held])
+    def _planned(self, mapped: Mapped, owned: Owned) -> Sequence[Actions]:
+        """Return the actions, but for what is pinned."""
+        target = mapped.target
+        owned = self._with_inactive(mapped, owned)
+        pinned = self.policy.pins.of(target.name, self.store.seed)
+        if pinned is None:
+            return self._adopted(mapped, list(plan_target(mapped, owned, kept=mapped.keys[mapped.held])))
+        pinned = replace(pinned, returning=np.sort(self.store.ever_owned(target.name, pinned.all)))
+        spared = plan_pinned(mapped, owned, pinned, lambda: self._map_past(target))
+        if spared.left_out:
+            self.pinned[target.name] = spared.left_out
+        self.stamps.append(spared.stamp)
+        return list(spare(self._adopted(mapped, spared.actions), pinned))
+
+    def _adopted(self, mapped: Mapped, actions: Sequence[Actions]) -> Sequence[Actions]:
+        """Return the actions, but that what the application has already is taken over instead of created."""
+        target = mapped.target
+        create = next((one for one in actions if one.kind is Kind.CREATE), None)
+        if create is None or self.read is None or not target.adopt:
+            return actions
+        desired = mapped if self._is_whole(target) else self.map_whole(target)
+        self.there[target.name] = self.read(target)
+        there = there_of(self.there[target.name], target.key, self.store.seed)
+        owned = self.store.ever_owned(target.name, np.unique(np.concatenate([desired.keys, there.keys])))
+        found = adopt(create, desired, there, owned, self.store.seed)
+        if found.unclear:
+            self.held_back += found.unclear
+            file = f"{target.source}.csv"
+            self.batches.append(
+                findings.batch("ambiguous-adoption", file=file, stands_for=found.unclear, target=target.name)
+            )
+        return [*found.actions, *(one for one in actions if one is not create)]
+
+    def _with_inactive(self, mapped: Mapped, owned: Owned) -> Owned:
+        """Return what is owned, with which of the records to make are there and inactive: where that matters."""
+        if mapped.target.update is None:
+            return owned
+        new = np.setdiff1d(mapped.keys, owned.keys)
+        return replace(owned, inactive=np.sort(self.store.ever_owned(mapped.target.name, new)))
+
+    def _map_past(self, target: Target) -> Mapped:
+        """Return a whole target table as it was desired before this run."""
+        return Targets(self.store, self.tables.past(), self.policy, True, self.stages).map_whole(target)
+
+    def map_whole(self, target: Target) -> Mapped:
+        """Return a whole target table as it is desired after this run."""
+        return self._map(target, self.tables.after(target.source))
 
     def found_values(self) -> Iterator[tuple[str, str, Mapping[str, int]]]:
         """Yield what each value map is asked: its name, the field as `target.field`, how often each value is found."""
-        for target in self.rules.targets:
-            frame = self._with_more(target, self.tables.after(target.source))
+        for target in self.policy.rules.targets:
+            frame, _ = self._with_more(target, self.tables.after(target.source))
             for name, field_name, counts in found_values(target, frame, self._lookups(target)):
                 yield name, f"{target.name}.{field_name}", counts
 
@@ -81,25 +136,23 @@ class Targets:
     # Mapping -------------------------------------------------------------------------------------------------
 
     def _map(self, target: Target, frame: pd.DataFrame) -> Mapped:
-        frame = self._with_more(target, frame)
-        return map_records(target, frame, self._lookups(target), self.rules, self.store.seed)
+        frame, told = self._with_more(target, frame)
+        mapped = map_records(target, frame, self._lookups(target), self.policy.rules, self.store.seed)
+        return replace(mapped, batches=(*mapped.batches, *told))
 
-    def _with_more(self, target: Target, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the records with the columns that are collected for them, users with that of administrators."""
+    def _with_more(self, target: Target, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Batch]]:
+        """Return the records with what the rules read beside their own columns, and what is odd about that."""
         if target.source == "users" and target.fields:
-            frame = with_administrators(frame, self.administrators)
+            frame = with_administrators(frame, self.policy.administrators)
         frame = self._join(frame, target.joins)
         lists: dict[str, pa.Array] = {}
+        told: list[Batch] = []
         for name, one in target.collect.items():
             related = self._join(self.tables.after(one.table), one.joins)
             lists[name], crowded = collect(frame, related, one)
             if crowded:
-                told = findings.batch(
-                    "too-many-related", file=f"{target.source}.csv", stands_for=crowded, target=target.name, name=name,
-                    limit=one.most,
-                )  # fmt: skip
-                self.batches.append(told)
-        return _with_columns(frame, lists)
+                told.append(_tell_crowded(target, name, one, crowded))
+        return _with_columns(frame, lists), told
 
     def _join(self, frame: pd.DataFrame, joins: Joins) -> pd.DataFrame:
         """Return the records with columns of those that they refer to."""
@@ -118,7 +171,7 @@ class Targets:
     def _tell(self, mapped: Mapped) -> None:
         self.batches += mapped.batches
         self.held_back += int(mapped.held.sum())
-        if self.rules.on_unmapped is OnUnmapped.HOLD_RUN:
+        if self.policy.rules.on_unmapped is OnUnmapped.HOLD_RUN:
             for name, count in mapped.unmapped.items():
                 message = f"{count:,} records have values that the map {name} does not have"
                 self.breaches.append(Breach("unmapped-values", message, mapped.target.name, None, count))
@@ -126,6 +179,13 @@ class Targets:
 
 def _with_columns(frame: pd.DataFrame, columns: Mapping[str, pa.Array]) -> pd.DataFrame:
     return frame.assign(**{name: to_series(values).array for name, values in columns.items()}) if columns else frame
+
+
+def _tell_crowded(target: Target, name: str, one: Collect, count: int) -> Batch:
+    file = f"{target.source}.csv"
+    return findings.batch(
+        "too-many-related", file=file, stands_for=count, target=target.name, name=name, limit=one.most
+    )
 
 
 def _is_local(target: Target) -> bool:

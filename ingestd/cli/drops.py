@@ -106,6 +106,7 @@ def _planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, A
         "breaches": document.get("breaches", []),
         "actions": document.get("actions", {}),
         "held_back": document.get("held_back", 0),
+        "pinned": document.get("pinned", {}),
         "fields": document.get("fields", {}),
         "tables": document.get("tables", {}),
         "findings": document.get("findings", {}),

@@ -71,14 +71,22 @@ def config_problems(app: App) -> list[str]:
     return list(dict.fromkeys(problem for feed in feeds for problem in _rules_problems(feed)))
 
 
-def _rules_problems(feed: "Feed") -> tuple[str, ...]:
-    from ingestd.rulebook import rules_of
+def _rules_problems(feed: "Feed") -> list[str]:
+    """Return the faults of a feed's rules; if they have none, what of the feed does not fit to them."""
+    from ingestd.rulebook import pins_of, rules_of
+    from ingestd.sinks.base import check_sink
 
     try:
-        rules_of(feed)
+        rules = rules_of(feed)
     except ConfigError as error:
-        return error.problems
-    return ()
+        return [*error.problems]
+    kinds = sorted({sink.kind for sink in feed.sinks})
+    problems = [f"{feed.rules}: {problem}" for kind in kinds for problem in check_sink(kind, rules)]
+    try:
+        pins_of(feed, rules)
+    except ConfigError as error:
+        problems += error.problems
+    return problems
 
 
 @click.command()

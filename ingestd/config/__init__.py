@@ -4,19 +4,16 @@
 hold, `settings` tells it, `faults` explains what is wrong, `load` reads. Nothing else in ingestd knows pydantic.
 """
 
+from ingestd.config.bounds import Limits, OnBreach, PackageLimits, Scope
 from ingestd.config.load import STANDARD, find, load, load_sis
 from ingestd.config.models import (
     Config,
     Feed,
     FolderSource,
     Level,
-    Limits,
-    OnBreach,
-    PackageLimits,
     Repairs,
     Retention,
     Schedule,
-    Scope,
     SftpSource,
     Sink,
 )

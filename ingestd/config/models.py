@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from ingestd.config.base import Settings
+from ingestd.config.bounds import Limits, PackageLimits, Scope
 from ingestd.config.places import FolderPath, RulesFile, SisFile, StatePath
 from ingestd.config.sis import Sis
 from ingestd.config.values import (
@@ -27,7 +28,6 @@ from ingestd.config.values import (
     Options,
     PositiveDuration,
     Secret,
-    Share,
     SinkKind,
     Size,
     Strict,
@@ -39,7 +39,6 @@ from ingestd.config.values import (
     check_some,
 )
 from ingestd.config.words import DefaultIs, NotASetting
-from ingestd.core import guard
 from ingestd.core.sentinel import Ready
 from ingestd.core.ways import DateForm, Encoding
 
@@ -51,13 +50,6 @@ class Level(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-class OnBreach(StrEnum):
-    """What a breach holds."""
-
-    HOLD_ALL = "hold_all"
-    HOLD_DELETES = "hold_deletes"
 
 
 class Log(Settings):
@@ -211,75 +203,6 @@ class Sink(Settings):
         return self
 
 
-class Scope(Settings):
-    """`[scope]`: what of a roster is meant for the application at all."""
-
-    orgs: tuple[str, ...] = Field(
-        (), description="only these orgs and what is below them, by sourcedId or `identifier:` (NCES id); empty: all"
-    )
-    email_domains: tuple[str, ...] = Field((), description="only users with an address in these; empty: all")
-    email_subdomains: Flag = Field(False, description="whether what is below these domains counts as well")
-    email_exceptions: tuple[str, ...] = Field((), description="addresses let in from elsewhere")
-    roles: tuple[str, ...] = Field((), description="only users with one of these roles; empty: all")
-    statuses: Mapping[TableName, tuple[str, ...]] = Field(
-        default_factory=dict, description="by table: only records with one of these statuses; a blank one is `active`"
-    )
-    active_only: tuple[Literal["users", "classes", "academicSessions", "enrollments"], ...] = Field(
-        (), description="tables of which only records count that are active today"
-    )
-    class_lead_days: Count | None = Field(None, ge=0, description="how many days before its start a class comes in")
-    class_archive_after_days: Count | None = Field(None, ge=0, description="how many days after its end a class goes")
-    classes_need: tuple[Literal["teacher", "student"], ...] = Field(
-        (), description="whom a class must have in scope to be passed on itself"
-    )
-    unenrolled_users: Flag = Field(True, description="whether students and teachers without a class are passed on")
-    demographics: Flag = Field(False, description="whether `demographics` is read, kept and passed on")
-    contacts: Flag = Field(False, description="whether parents, guardians and relatives are passed on")
-    user_flags: Flag = Field(False, description="whether `metadata.microsoft.userFlags` is read, kept and passed on")
-
-
-class TableLimits(Settings):
-    """`[limits.tables.TABLE]`: what one table has instead of the feed's limits."""
-
-    delete: Share | None = Field(None, description="instead of `limits.delete`")
-    update: Share | None = Field(None, description="instead of `limits.update`")
-    per_org_delete: Share | None = Field(None, description="instead of `limits.per_org_delete`")
-    max_held_back: Share | None = Field(None, description="instead of `limits.max_held_back`")
-    minimum: Count | None = Field(None, ge=0, description="instead of `limits.minimum`")
-
-
-class Limits(Settings):
-    """`[limits]`: the guard against mass change."""
-
-    delete: Share = Field(0.10, description="the part of a table's records that one run may delete")
-    update: Share = Field(0.75, description="the part of a table's records that one run may update")
-    per_org_delete: Share = Field(0.25, description="the part of one org's records that one run may delete")
-    max_held_back: Share = Field(0.10, description="the part of a file's records that may be held back for errors")
-    minimum: Count = Field(20, ge=0, description="tables, and orgs, of fewer records have no limit in percent")
-    on_breach: OnBreach = Field(OnBreach.HOLD_ALL, description="what a breach holds: the whole run, or its deletes")
-    tables: Mapping[TableName, TableLimits] = Field(default_factory=dict)
-
-    def of(self, table: str) -> guard.Limits:
-        """Return the limits that hold for one table."""
-        own = self.tables.get(table, TableLimits())
-        given = {name: value for name, value in own if value is not None}
-        common = {name: getattr(self, name) for name in TableLimits.model_fields}
-        return guard.Limits(**common | given)
-
-
-class PackageLimits(Settings):
-    """`[package]`: what a zip may unpack to, and what reading it may take."""
-
-    members: Count = Field(64, ge=1, description="how many files a zip may hold")
-    member_size: Size = Field(4 << 30, description="how large one file may be, unpacked")
-    total_size: Size = Field(8 << 30, description="how large all files may be, unpacked")
-    ratio: Count = Field(200, ge=1, description="how many times its packed size a file may unpack to")
-    memory: Size = Field(1 << 30, description="how much memory reading may take, beside 12 bytes for each unpacked one")
-    processor_time: PositiveDuration = Field(
-        timedelta(seconds=60), description="how long reading may compute, beside 2 seconds for each MiB unpacked"
-    )
-
-
 class Schedule(Settings):
     """`[schedule]`, in the feed's time zone."""
 
@@ -324,6 +247,7 @@ class Feed(Settings):
     administrators: tuple[str, ...] = Field(
         (), description="who may be administrators, by sourcedId, username or address; rules see `feed.administrator`"
     )
+    pins: FolderPath | None = Field(None, description="a CSV of what the feed leaves alone; beside `ingestd.toml`")
     required: tuple[TableName, ...] = Field(REQUIRED, description="tables that a bulk set must hold")
     allow_missing: tuple[TableName, ...] = Field((), description="tables that may lack though others refer to them")
     loose_csv: Flag = Field(False, description="whether CSVs that lie loose in an inbox are taken, all as one drop")

@@ -27,9 +27,9 @@ def about_drop(
 
 def about_plan(
     *, changes: Mapping[str, Changes], fields: Mapping[str, Mapping[str, int]], breaches: Sequence[Breach], plan: Plan,
-    held_back: int,
+    held_back: int, pinned: Mapping[str, int],
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what a document says of the changes and the plan."""
+    """Return what a document says of the changes and the plan; `pinned` are the actions left out for pins."""
     return {
         "digest": plan.digest,
         "changeset": {name: one.as_dict() for name, one in changes.items()},
@@ -37,6 +37,7 @@ def about_plan(
         "breaches": [one.as_dict() for one in breaches],
         "actions": plan.counts(),
         "held_back": held_back,
+        "pinned": dict(pinned),
     }
 
 

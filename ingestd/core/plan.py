@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.diff import diff
-from ingestd.core.hashing import RECORD, UNIT
+from ingestd.core.hashing import RECORD, UNIT, is_member
 from ingestd.core.mapping import Mapped, compared
 from ingestd.core.model import Actions, Hashes, Ints, Kind, OnAbsent, Plan
 
@@ -22,12 +22,14 @@ _SLICE = 1 << 16
 class Owned:
     """Target records that ingestd created and that are active, or those of them that can have changed.
 
-    `key_text` has the key fields of each, as a list per field.
+    `key_fields` has the key fields of each, as a list per field. `inactive` are keys of records that are there and not
+    active: where the rules say which fields change, they come back with these alone.
     """
 
     keys: Hashes
     contents: Hashes
     key_fields: Sequence[pa.Array]
+    inactive: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
 
 
 def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]:
@@ -42,9 +44,11 @@ def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]
     rows = np.flatnonzero(~mapped.held)
     found = diff(owned.keys, owned.contents, mapped.keys[rows], mapped.contents[rows])
     changed = (*target.key, *compared(target, columns))
+    returns = is_member(mapped.keys[rows[found.created]], owned.inactive)
+    returned = rows[found.created[returns]]
     for kind, chosen, fields in (
-        (Kind.CREATE, rows[found.created], columns),
-        (Kind.UPDATE, rows[found.updated], changed),
+        (Kind.CREATE, rows[found.created[~returns]], columns),
+        (Kind.UPDATE, np.concatenate([rows[found.updated], returned]), changed),
     ):
         if len(chosen):
             at = chosen[order([arrow(mapped.frame[name].iloc[chosen]) for name in target.key])]

@@ -110,8 +110,9 @@ class Target:
     `joins` and `collect` have further columns of the source, those of `collect` lists. `merge_by` are columns: records
     that agree in them are taken for one, the first by sourcedId, with the items of all in its `lists`. `each` is a list
     column of the source: its records are taken once per item. `spread` has fields that are lists, each with the number
-    of columns that it has: of `room = 3` there are fields `room`, `room_2` and `room_3`. `create_only` fields are told
-    to the application when it gets a record for the first time, and never again.
+    of columns that it has: of `room = 3` there are fields `room`, `room_2` and `room_3`. `update` are the fields that
+    change after creation; others are told to the application when it gets a record for the first time, and never
+    again. `adopt` has the fields by which a record to create is found among those that are in the application already.
     """
 
     name: str
@@ -126,7 +127,7 @@ class Target:
     each: str | None = None
     spread: Mapping[str, int] = field(default_factory=dict)
     update: tuple[str, ...] | None = None
-    create_only: tuple[str, ...] = ()
+    adopt: tuple[str, ...] = ()
     fields: Mapping[str, Rule] | None = None
 
     def lookups(self) -> set[str]:

@@ -13,8 +13,8 @@ from ingestd.core.toml import not_one_of
 from schemas import NAMES, Shape
 
 TABLE_VERBS = (
-    "name", "from", "where", "collect", "merge_by", "each", "key", "on_absent", "update", "create_only", "spread",
-    "fields",
+    "name", "from", "where", "collect", "merge_by", "each", "key", "on_absent", "update", "create_only", "adopt",
+    "spread", "fields",
 )  # fmt: skip
 COLLECT_VERBS = ("from", "by", "of", "take", "where", "order", "most")
 MOST_SPREAD = 999
@@ -112,7 +112,7 @@ class _Reader(FieldsReader):
             self.check_twice(f"{where}.spread", tuple(fields))
         made = self.columns(source) if fields is None else tuple(fields)
         key = self.names(f"{where}.key", entry.get("key"), made)
-        update, create_only = self.changing(where, entry, made, key, spread, is_open=fields is None)
+        update = self.changing(where, entry, made, key, spread, is_open=fields is None)
         given = self.conditions(f"{where}.where", source, entry.get("where", {}))
         each = self.each(f"{where}.each", source, entry.get("each"))
         merge_by = self.merge_by(f"{where}.merge_by", source, entry.get("merge_by"))
@@ -130,29 +130,31 @@ class _Reader(FieldsReader):
             each=each,
             spread=spread,
             update=update,
-            create_only=create_only,
+            adopt=self.adopt(f"{where}.adopt", entry["adopt"], made, key) if "adopt" in entry else (),
             fields=fields,
         )
+
+    def adopt(self, where: str, given: object, made: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
+        names = self.names(where, given, made)
+        self.faults += [
+            f"{where}: {one!r} is of the key, by which records are found anyway" for one in names if one in key
+        ]
+        return names
 
     def changing(
         self, where: str, entry: Mapping[str, Any], made: Sequence[str], key: Sequence[str],
         spread: Mapping[str, int], *, is_open: bool,
-    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:  # fmt: skip
-        """Read which fields change after creation, None for all, and which are told at creation alone."""
+    ) -> tuple[str, ...] | None:  # fmt: skip
+        """Read which fields change after creation, None for all: `update` names them, `create_only` the others."""
         if "update" in entry and "create_only" in entry:
             self.faults.append(f"{where}: has both update and create_only; each says what the other leaves")
-        found = {}
-        for verb in ("update", "create_only"):
-            names = self.names(f"{where}.{verb}", entry[verb], made, is_open=is_open) if verb in entry else ()
-            self.faults += [
-                f"{where}.{verb}: {one!r} is of the key, which never changes" for one in names if one in key
-            ]
-            found[verb] = tuple(column for name in names for column in _columns_of(name, spread.get(name, 1)))
-        if "update" in entry:
-            return found["update"], tuple(name for name in made if name not in (*found["update"], *key))
-        if found["create_only"]:
-            return tuple(name for name in made if name not in (*found["create_only"], *key)), found["create_only"]
-        return None, ()
+        verb = "update" if "update" in entry else "create_only"
+        if verb not in entry:
+            return None
+        names = self.names(f"{where}.{verb}", entry[verb], made, is_open=is_open)
+        self.faults += [f"{where}.{verb}: {one!r} is of the key, which never changes" for one in names if one in key]
+        named = tuple(column for name in names for column in _columns_of(name, spread.get(name, 1)))
+        return named if verb == "update" else tuple(name for name in made if name not in (*named, *key))
 
     def merge_by(self, where: str, source: str, given: object) -> tuple[str, ...]:
         names = self.texts(where, given, "column") if given is not None else ()

@@ -1,26 +1,23 @@
-"""Which records are out of scope, and the roster without them. Law: a narrower scope never lets a record in.
+"""Which records are out of scope. Law: a narrower scope never lets a record in.
 
 Each demand is that something in scope is there: an org, a class, a teacher. So what is left out only grows while the
 demands are asked again, and where it ends does not depend on their order.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from ingestd.core.collect import collect
 from ingestd.core.columns import arrow, to_series
 from ingestd.core.model import Mask
-from ingestd.core.rules import Collect
+from ingestd.core.outside import REASONS, Decided, follows, to_mask
 from ingestd.core.scope import CONTACTS, Reason, Scope
-from ingestd.core.verbs import column_of, item_of
-from schemas import Column, Shape
+from schemas import Shape
 
 DECIDED = ("orgs", "academicSessions", "courses", "classes", "users", "roles", "enrollments")
 """The tables on whose records scope decides; those of others only follow what they belong to. In order of reference."""
@@ -37,62 +34,8 @@ READ: Mapping[str, tuple[str, ...]] = {
 IDENTIFIER = "identifier:"
 """Before an org's identifier, such as its NCES id, where it stands for the sourcedId."""
 
-_REASONS = tuple(Reason)
 _ENROLLED = ("student", "teacher")
 """The roles in which users are active only if they have a part in a class (systems.md C4)."""
-
-LeftOut = Mapping[str, pa.Array]
-"""By table the sourcedIds of the records that are left out."""
-
-
-@dataclass(slots=True)
-class Decided:
-    """The records of one table, and for each the number of its reason to be left out from 1, or 0."""
-
-    frame: pd.DataFrame
-    reasons: NDArray[np.int8] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reasons = np.zeros(len(self.frame), np.int8)
-
-    @property
-    def kept(self) -> Mask:
-        """Return which records are in scope."""
-        kept: Mask = self.reasons == 0
-        return kept
-
-    def left_out(self) -> pa.Array:
-        """Return the sourcedIds of the others."""
-        return self.column("sourcedId").filter(pa.array(~self.kept))
-
-    def reason(self, row: int) -> Reason | None:
-        """Return why a record is left out."""
-        number = int(self.reasons[row])
-        return _REASONS[number - 1] if number else None
-
-    def counts(self) -> dict[Reason, int]:
-        """Return how many records are left out for each reason."""
-        found = np.bincount(self.reasons, minlength=len(_REASONS) + 1)[1:]
-        return {reason: int(count) for reason, count in zip(_REASONS, found, strict=True) if count}
-
-    def column(self, name: str) -> pa.Array:
-        """Return a column; one that this version of the standard does not have is blank."""
-        return column_of(self.frame, name)
-
-    def having(self, name: str, words: Sequence[str]) -> Mask:
-        """Return which records have one of these values in a column."""
-        return _mask(pc.is_in(self.column(name), pa.array(words, pa.large_string())))
-
-    def pairs(self, name: str, rows: Mask) -> pd.DataFrame:
-        """Return `row` and `item` for each item of a list in the chosen records."""
-        parts = pc.split_pattern(self.column(name).filter(pa.array(rows)), ",")
-        at = np.flatnonzero(rows)[pc.list_parent_indices(parts).to_numpy()]
-        pairs = pd.DataFrame({"row": at, "item": to_series(pc.list_flatten(parts))})
-        return pairs[pairs["item"] != ""]
-
-    def leave_out(self, rows: Mask, reason: Reason) -> None:
-        """Leave records out; one that is left out already keeps its first reason."""
-        self.reasons[rows & self.kept] = _REASONS.index(reason) + 1
 
 
 def decide(
@@ -117,54 +60,6 @@ def missing_orgs(scope: Scope, orgs: pd.DataFrame) -> list[str]:
     """Return the orgs of the scope that the roster does not have."""
     known = {*orgs["sourcedId"], *(IDENTIFIER + one for one in orgs["identifier"])}
     return [one for one in scope.orgs if one not in known]
-
-
-def follows(frame: pd.DataFrame, shape: Shape, left_out: LeftOut) -> Iterator[tuple[Column, Mask]]:
-    """Yield per column which records belong to something left out: the one record, or all that a list names."""
-    for column in shape.references():
-        gone = left_out.get(str(column.references))
-        if column.required and gone is not None and len(gone):
-            yield column, _belongs_to(column_of(frame, column.name), gone, many=column.many)
-
-
-def prune(frame: pd.DataFrame, shape: Shape, left_out: LeftOut) -> pd.DataFrame:
-    """Return records without what they refer to and is left out: an item of a list, or a reference, becomes blank."""
-    pruned = {}
-    for column in shape.references():
-        gone = left_out.get(str(column.references))
-        if gone is not None and len(gone) and column.name in frame.columns and column.name != "sourcedId":
-            pruned[column.name] = to_series(_pruned(arrow(frame[column.name]), gone, many=column.many)).array
-    return frame.assign(**pruned) if pruned else frame
-
-
-def in_schools(courses: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
-    """Return courses of which those without an org in scope belong to a school in scope that teaches them.
-
-    Many courses are the district's, whose schools alone may be in scope; but a course must belong to an org.
-    """
-    own = column_of(courses, "orgSourcedId")
-    taught = Collect("classes", by="courseSourcedId", take="schoolSourcedId")
-    schools = item_of(collect(courses, classes, taught)[0], 1)
-    return courses.assign(orgSourcedId=to_series(pc.if_else(pc.equal(own, ""), schools, own)).array)
-
-
-def _belongs_to(values: pa.Array, gone: pa.Array, *, many: bool) -> Mask:
-    if not many:
-        return _mask(pc.is_in(values, gone))
-    texts = pc.dictionary_encode(values)
-    pruned = _pruned(texts.dictionary, gone, many=True)
-    emptied = pc.and_(pc.equal(pruned, ""), pc.not_equal(texts.dictionary, ""))
-    return _mask(emptied.take(texts.indices))
-
-
-def _pruned(values: pa.Array, gone: pa.Array, *, many: bool) -> pa.Array:
-    """Return references without those that are gone. Most lists have one item, and few differ: each is cut once."""
-    if not many:
-        return pc.if_else(pc.is_in(values, gone), "", values)
-    texts = pc.dictionary_encode(values)
-    known = set(gone.to_pylist())
-    cut = [",".join(item for item in text.split(",") if item not in known) for text in texts.dictionary.to_pylist()]
-    return pa.array(cut, pa.large_string()).take(texts.indices)
 
 
 @dataclass(slots=True)
@@ -194,7 +89,7 @@ class _Work:
         status = pc.utf8_lower(table.column("status"))
         status = pc.if_else(pc.equal(status, ""), "active", status)  # a bulk file leaves it blank
         wanted = pa.array([word.lower() for word in words], pa.large_string())
-        table.leave_out(~_mask(pc.is_in(status, wanted)), Reason.STATUS)
+        table.leave_out(~to_mask(pc.is_in(status, wanted)), Reason.STATUS)
 
     def _ask_orgs(self) -> None:
         """Let in the orgs that are named, and what is below them."""
@@ -205,7 +100,7 @@ class _Work:
         wanted = orgs.having("sourcedId", self.scope.orgs) | orgs.having("identifier", named)
         while True:
             above = orgs.column("sourcedId").filter(pa.array(wanted))
-            more = wanted | _mask(pc.is_in(orgs.column("parentSourcedId"), above))
+            more = wanted | to_mask(pc.is_in(orgs.column("parentSourcedId"), above))
             if (more == wanted).all():
                 break
             wanted = more
@@ -216,9 +111,9 @@ class _Work:
         """Leave out users whom nothing says to belong to an org in scope (in 1.2 an own column is optional)."""
         users, roles, orgs = self.tables["users"], self.tables["roles"], self.tables["orgs"]
         in_scope = orgs.column("sourcedId").filter(pa.array(orgs.kept))
-        belongs = _mask(pc.is_in(users.column("primaryOrgSourcedId"), in_scope))
+        belongs = to_mask(pc.is_in(users.column("primaryOrgSourcedId"), in_scope))
         has_some = ~users.having("orgSourcedIds", [""])
-        has_role = _mask(pc.is_in(users.column("sourcedId"), pc.unique(roles.column("userSourcedId"))))
+        has_role = to_mask(pc.is_in(users.column("sourcedId"), pc.unique(roles.column("userSourcedId"))))
         users.leave_out(~belongs & ~has_some & ~has_role, Reason.ORG)
 
     def _ask_roles(self, table: Decided) -> None:
@@ -237,7 +132,7 @@ class _Work:
         for one in wanted if self.scope.email_subdomains else ():
             has = pc.or_(has, pc.ends_with(domain, f".{one}"))
         excepted = pa.array([one.lower() for one in self.scope.email_exceptions], pa.large_string())
-        return _mask(pc.or_(has, pc.is_in(address, excepted)))
+        return to_mask(pc.or_(has, pc.is_in(address, excepted)))
 
     def _ask_dates(self) -> None:
         active, sessions, classes = self.scope.active_only, self.tables["academicSessions"], self.tables["classes"]
@@ -258,14 +153,14 @@ class _Work:
         """Return which records are of today; the last day is not part of them, and a blank asks nothing."""
         begin, end, today = table.column(start), table.column("endDate"), self.today.isoformat()
         has_begun = pc.less_equal(begin, today)
-        return _mask(pc.and_(has_begun, pc.or_(pc.equal(end, ""), pc.greater(end, today))))
+        return to_mask(pc.and_(has_begun, pc.or_(pc.equal(end, ""), pc.greater(end, today))))
 
     def _terms(self) -> pd.DataFrame:
         """Return `row` of a class, `start` and `end` for each of its terms that is known."""
         classes, sessions = self.tables["classes"], self.tables["academicSessions"]
         pairs = classes.pairs("termSourcedIds", np.ones(len(classes.frame), bool))
         at = pc.index_in(arrow(pairs["item"]), value_set=sessions.column("sourcedId"))
-        known = _mask(pc.is_valid(at))
+        known = to_mask(pc.is_valid(at))
         at = at.drop_null()
         dates = {name: to_series(sessions.column(f"{name}Date").take(at)).array for name in ("start", "end")}
         current = self._is_current(sessions, "startDate")[at.to_numpy()]
@@ -320,36 +215,36 @@ class _Work:
     def _has_class(self) -> Mask:
         classes = self.tables["classes"]
         taught = classes.column("courseSourcedId").filter(pa.array(classes.kept))
-        return _mask(pc.is_in(self.tables["courses"].column("sourcedId"), pc.unique(taught)))
+        return to_mask(pc.is_in(self.tables["courses"].column("sourcedId"), pc.unique(taught)))
 
     def _ask_users_of_roles(self) -> None:
         """Leave out users whose roles are all left out, for the reason of one of them (1.2 has roles in a table)."""
         users, roles = self.tables["users"], self.tables["roles"]
         ids, of = users.column("sourcedId"), roles.column("userSourcedId")
-        has_some = _mask(pc.is_in(ids, pc.unique(of.filter(pa.array(roles.kept)))))
+        has_some = to_mask(pc.is_in(ids, pc.unique(of.filter(pa.array(roles.kept)))))
         for number in np.unique(roles.reasons[~roles.kept]).tolist():
             those = of.filter(pa.array(roles.reasons == number))
-            users.leave_out(_mask(pc.is_in(ids, pc.unique(those))) & ~has_some, _REASONS[number - 1])
+            users.leave_out(to_mask(pc.is_in(ids, pc.unique(those))) & ~has_some, REASONS[number - 1])
 
     def _ask_members(self, role: str, reason: Reason) -> None:
         classes, enrollments = self.tables["classes"], self.tables["enrollments"]
         those = enrollments.kept & enrollments.having("role", [role])
         having = pc.unique(enrollments.column("classSourcedId").filter(pa.array(those)))
-        classes.leave_out(~_mask(pc.is_in(classes.column("sourcedId"), having)), reason)
+        classes.leave_out(~to_mask(pc.is_in(classes.column("sourcedId"), having)), reason)
 
     def _ask_parts(self, among: Mask, reason: Reason) -> None:
         """Leave out students and teachers who have no part in any of these classes."""
         users, classes, enrollments = self.tables["users"], self.tables["classes"], self.tables["enrollments"]
         those = classes.column("sourcedId").filter(pa.array(among & classes.kept))
-        parts = enrollments.kept & _mask(pc.is_in(enrollments.column("classSourcedId"), those))
+        parts = enrollments.kept & to_mask(pc.is_in(enrollments.column("classSourcedId"), those))
         having = pc.unique(enrollments.column("userSourcedId").filter(pa.array(parts)))
-        users.leave_out(self._is_enrolled() & ~_mask(pc.is_in(users.column("sourcedId"), having)), reason)
+        users.leave_out(self._is_enrolled() & ~to_mask(pc.is_in(users.column("sourcedId"), having)), reason)
 
     def _is_enrolled(self) -> Mask:
         """Return which users are students or teachers, by their own column or by the table of roles."""
         users, roles = self.tables["users"], self.tables["roles"]
         those = roles.column("userSourcedId").filter(pa.array(roles.having("role", _ENROLLED)))
-        by_table = _mask(pc.is_in(users.column("sourcedId"), pc.unique(those)))
+        by_table = to_mask(pc.is_in(users.column("sourcedId"), pc.unique(those)))
         return users.having("role", _ENROLLED) | by_table
 
 
@@ -357,8 +252,3 @@ def _at(rows: "pd.Index[int]", count: int) -> Mask:
     chosen = np.zeros(count, bool)
     chosen[rows] = True
     return chosen
-
-
-def _mask(values: pa.Array) -> Mask:
-    mask: Mask = values.to_numpy(zero_copy_only=False)
-    return mask

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+import pandas as pd
 
 from ingestd.core.model import Outcome, Plan
-from ingestd.core.rules import Rules
+from ingestd.core.rules import Rules, Target
 from ingestd.errors import ConfigError
 
 GROUP = "ingestd.sinks.v1"
@@ -52,6 +54,33 @@ class Sink(Protocol):
     def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A sink that can also tell what the application has, whoever put it there. `adopt` in the rules needs it."""
+
+    def read(self, target: str, fields: Sequence[str]) -> pd.DataFrame:
+        """Return all records of a target table, active or not: these fields, as text, in the order of the key or any.
+
+        A field that a record does not have is blank. Of a table that is not there, there are no records. Nothing is
+        changed.
+
+        Raises:
+            SinkError: it cannot be told.
+        """
+        ...
+
+
+def unreadable(target: Target, kind: str) -> str:
+    """Return what is wrong when a table's rules adopt and a sink of that kind cannot tell what it has."""
+    return f"table.{target.name}.adopt: a sink of kind {kind!r} cannot tell what the application has; take adopt out"
+
+
+def check_sink(kind: str, rules: Rules) -> list[str]:
+    """Return what the rules want of a sink of that kind and it cannot do."""
+    found = next(iter(entry_points(group=GROUP, name=kind))).load()
+    return [unreadable(one, kind) for one in rules.targets if one.adopt and not hasattr(found, "read")]
 
 
 def open_sink(kind: str, settings: Mapping[str, Any], folder: Path, rules: Rules) -> Sink:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
+
+from ingestd.core.columns import TEXT
 from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, Plan
 from ingestd.core.rules import Rules
 from ingestd.errors import SinkError
@@ -42,6 +45,11 @@ class MemorySink:
         outcomes = tuple(Outcome(group.target, group.kind, len(group)) for group in plan.actions)
         self.done[once, plan.digest] = outcomes
         return outcomes
+
+    def read(self, target: str, fields: Sequence[str]) -> pd.DataFrame:
+        """Return all records of a target table."""
+        rows = self.tables.get(target, {}).values()
+        return pd.DataFrame({name: pd.Series([str(one.get(name, "")) for one in rows], dtype=TEXT) for name in fields})
 
     def close(self) -> None:
         """Keep everything: a test looks at it."""

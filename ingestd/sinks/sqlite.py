@@ -1,11 +1,15 @@
 """Target tables in an SQLite file: the embedded default. The whole plan and its digest in one transaction."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
+
 from ingestd import database
+from ingestd.core.columns import blanks, to_series
 from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, Plan
 from ingestd.core.rules import Rules
 from ingestd.database import quoted
@@ -14,11 +18,15 @@ from ingestd.sinks.base import Progress
 
 PLANS = "_ingestd_plans"
 """The table that remembers which plans have been applied."""
-OWN = ("_active", "_run", "_changed_at")
-"""The columns of a target table that are not the rules'."""
 _CREATE_PLANS = f"""CREATE TABLE IF NOT EXISTS {PLANS} (
     once TEXT NOT NULL, digest TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL,
     PRIMARY KEY (once, digest))"""
+OWN = {
+    "_active": "INTEGER NOT NULL DEFAULT 1",
+    "_run": "TEXT NOT NULL DEFAULT ''",
+    "_changed_at": "TEXT NOT NULL DEFAULT ''",
+}
+"""The columns of a target table beside the rules' fields."""
 _TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
@@ -57,14 +65,19 @@ class SqliteSink:
 
     def apply(self, plan: Plan, *, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
         """Carry a plan out in one transaction."""
-        try:
+        with _told():
             return self._apply(plan, once, run, at, progress)
-        except sqlite3.Error as error:  # its text may quote a value, its name does not
-            name = str(getattr(error, "sqlite_errorname", type(error).__name__))
-            kind = TransientSinkError if name.startswith(_TRANSIENT) else SinkError
-            raise kind(f"the sqlite sink failed: {name}") from None
-        except OSError as error:
-            raise SinkError(f"the sqlite sink failed: {error.strerror}") from None
+
+    def read(self, target: str, fields: Sequence[str]) -> pd.DataFrame:
+        """Return all records of a target table. The file is not made, but what a kill left half done is undone."""
+        with _told():
+            have = _known(self._db(), target) if self._path.exists() else set()
+            if not have:
+                return pd.DataFrame({name: to_series(blanks(0)) for name in fields})
+            cells = [
+                f"coalesce(CAST({quoted(name)} AS TEXT), '')" if name.casefold() in have else "''" for name in fields
+            ]
+            return database.select(self._db(), f"SELECT {', '.join(cells)} FROM {quoted(target)}", fields)
 
     def close(self) -> None:
         """Close the file."""
@@ -72,10 +85,13 @@ class SqliteSink:
             self._open.close()
             self._open = None
 
-    def _apply(self, plan: Plan, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
+    def _db(self) -> sqlite3.Connection:
         if self._open is None:
             self._open = database.connect(self._path, self._busy)
-        db = self._open
+        return self._open
+
+    def _apply(self, plan: Plan, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
+        db = self._db()
         with database.transaction(db):
             db.execute(_CREATE_PLANS)
             if not db.execute(f"SELECT 1 FROM {PLANS} WHERE once = ? AND digest = ?", [once, plan.digest]).fetchone():
@@ -93,6 +109,19 @@ def columns_of(db: sqlite3.Connection, target: str) -> list[str]:
     return [str(row[1]) for row in db.execute(f"PRAGMA table_info({quoted(target)})")]
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what goes wrong in the block as a fault of the sink, without a value of the data."""
+    try:
+        yield
+    except sqlite3.Error as error:  # its text may quote a value, its name does not
+        name = str(getattr(error, "sqlite_errorname", type(error).__name__))
+        kind = TransientSinkError if name.startswith(_TRANSIENT) else SinkError
+        raise kind(f"the sqlite sink failed: {name}") from None
+    except OSError as error:
+        raise SinkError(f"the sqlite sink failed: {error.strerror}") from None
+
+
 def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> None:
     _fit_table(db, group)
     fields = tuple(group.frame.columns)
@@ -100,7 +129,7 @@ def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> Non
     if group.kind is Kind.REKEY:
         database.insert(db, _rekey(group), group.frame[[*group.new_key, *group.key]], *stamp)
     elif group.kind is not Kind.REMOVE:
-        database.insert(db, _upsert(group, fields), group.frame, *stamp)
+        database.insert(db, _upsert(group, fields, _demanded(db, group.target, fields)), group.frame, *stamp)
     elif group.on_absent is OnAbsent.DELETE:
         database.insert(db, f"DELETE FROM {quoted(group.target)} WHERE {_where(fields)}", group.frame)
     else:
@@ -108,9 +137,10 @@ def _carry_out(db: sqlite3.Connection, group: Actions, run: str, at: str) -> Non
         database.insert(db, statement, group.frame, *stamp)
 
 
-def _upsert(group: Actions, fields: Sequence[str]) -> str:
-    columns = ", ".join(map(quoted, ("_run", "_changed_at", *fields)))
-    marks = ", ".join("?" * (len(fields) + 2))
+def _upsert(group: Actions, fields: Sequence[str], demanded: Sequence[str]) -> str:
+    """Return the statement that sets fields of a record; if it is new, those that are demanded are blank."""
+    columns = ", ".join(map(quoted, ("_run", "_changed_at", *fields, *demanded)))
+    marks = ", ".join(["?"] * (len(fields) + 2) + ["''"] * len(demanded))
     sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in ("_run", "_changed_at", *fields))
     key = ", ".join(map(quoted, group.key))
     insert = f"INSERT INTO {quoted(group.target)} (_active, {columns}) VALUES (1, {marks})"
@@ -127,17 +157,34 @@ def _where(fields: Sequence[str]) -> str:
 
 
 def _fit_table(db: sqlite3.Connection, group: Actions) -> None:
-    """Make the target table, or add the fields that the rules added.
+    """Make the target table, or add the fields that the rules added, and what a table of somebody else's lacks.
 
     Its rows lie in the order of the key, so that an update touches one page, not one more for an index.
     """
     table = quoted(group.target)
-    have = {name.casefold() for name in columns_of(db, group.target)}  # as SQLite compares names
+    have = _known(db, group.target)
     if not have:
         text = ", ".join(f"{quoted(name)} TEXT NOT NULL DEFAULT ''" for name in group.columns)
-        own = "_active INTEGER NOT NULL DEFAULT 1, _run TEXT NOT NULL, _changed_at TEXT NOT NULL"
+        own = ", ".join(f"{name} {kind}" for name, kind in OWN.items())
         key = ", ".join(map(quoted, group.key))
         db.execute(f"CREATE TABLE {table} ({text}, {own}, PRIMARY KEY ({key})) WITHOUT ROWID")
-    for name in group.columns if have else ():
+    for name in (*group.columns, *OWN) if have else ():
         if name.casefold() not in have:
-            db.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} TEXT NOT NULL DEFAULT ''")
+            kind = OWN.get(name, "TEXT NOT NULL DEFAULT ''")
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {kind}")
+
+
+def _demanded(db: sqlite3.Connection, target: str, fields: Sequence[str]) -> list[str]:
+    """Return the columns, in a table of somebody else's, without which SQLite takes no row, even to find it there."""
+    given = {name.casefold() for name in (*fields, *OWN)}
+    rows = db.execute(f"PRAGMA table_info({quoted(target)})")
+    return [
+        name
+        for _, name, _, is_demanded, default, is_key in rows
+        if is_demanded and default is None and not is_key and name.casefold() not in given
+    ]
+
+
+def _known(db: sqlite3.Connection, target: str) -> set[str]:
+    """Return the columns of a table in one case, as SQLite compares names."""
+    return {name.casefold() for name in columns_of(db, target)}

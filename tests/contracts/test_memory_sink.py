@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from contracts.sink_contract import Records, SinkContract
+from contracts.readable_contract import ReadableContract
+from contracts.sink_contract import Records
 
 from ingestd.core.rules import OnUnmapped, Rules
 from ingestd.sinks.memory import MemorySink
 
 
-class TestMemorySink(SinkContract):
+class TestMemorySink(ReadableContract):
     """Records in dictionaries."""
 
     def make(self, folder: Path) -> MemorySink:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.sink_contract import ANN, BOB, Records, SinkContract, create
+from contracts.readable_contract import ReadableContract, rows_of
+from contracts.sink_contract import ANN, BOB, Records, create, rekey, update
 
 from ingestd.core.plan import make_plan
 from ingestd.core.rules import OnUnmapped, Rules
@@ -31,7 +32,7 @@ def path_of(sink: SqliteSink) -> Path:
     return sink._path
 
 
-class TestSqliteSink(SinkContract):
+class TestSqliteSink(ReadableContract):
     """Tables in a file."""
 
     def make(self, folder: Path) -> SqliteSink:
@@ -120,6 +121,37 @@ class TestSqliteSink(SinkContract):
         with pytest.raises(SinkError):
             self.apply(sink, create(BOB, key=("id", "name")), once="2")
         assert set(self.cells(sink)) == {("P1",)}
+
+    def test_a_table_of_somebody_elses_is_taken_as_it_is(self, sink: SqliteSink) -> None:
+        """It gains what ingestd writes beside the fields; numbers and NULL are told as text, its other columns stay."""
+        with beside(path_of(sink)) as db:
+            db.execute("CREATE TABLE patrons (no INTEGER, id INTEGER UNIQUE, name TEXT, pin TEXT)")
+            db.execute("INSERT INTO patrons VALUES (1, 17, NULL, '0000')")
+        assert rows_of(sink, "id", "name", "email") == [("17", "", "")]
+        self.apply(sink, rekey(("17",), ("P1",)), update(ANN))
+        with beside(path_of(sink)) as db:
+            row = dict(db.execute("SELECT * FROM patrons").fetchone())
+        stamp = {"_active": 1, "_run": "r.1", "_changed_at": "2026-01-01T00:00:00Z"}
+        assert row == {**ANN, "no": 1, "pin": "0000", **stamp}
+
+    def test_a_column_of_somebody_elses_may_want_a_value(self, sink: SqliteSink) -> None:
+        """It is blank in what is new, and stays in what is there, be it updated or created again."""
+        with beside(path_of(sink)) as db:
+            db.execute("CREATE TABLE patrons (id TEXT PRIMARY KEY NOT NULL, pin TEXT NOT NULL, email TEXT NOT NULL)")
+            db.execute("INSERT INTO patrons VALUES ('P1', '0000', '')")
+        self.apply(sink, update({"id": "P1", "name": "Anna"}), create(BOB))
+        self.apply(sink, create(ANN), once="2")
+        found = self.cells(sink)
+        assert (found["P1",], found["P2",]) == (
+            {**ANN, "pin": "0000", "_active": 1},
+            {**BOB, "pin": "", "_active": 1},
+        )
+
+    def test_what_is_no_database_cannot_be_read(self, sink: SqliteSink) -> None:
+        """It is told as any failure of the sink."""
+        path_of(sink).write_bytes(b"what lies here is something else" * 100)
+        with pytest.raises(SinkError, match="SQLITE_NOTADB"):
+            sink.read("patrons", ["id"])
 
     def test_columns_that_differ_in_case_are_one(self, sink: SqliteSink) -> None:
         """SQLite takes `Name` for `name`."""

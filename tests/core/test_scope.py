@@ -7,8 +7,9 @@ import pytest
 from builders import Roster, added, changed, enrollment, klass, roster, row, user
 
 from ingestd.core.columns import TEXT
+from ingestd.core.outside import prune
 from ingestd.core.scope import Reason, Scope
-from ingestd.core.scoping import DECIDED, decide, missing_orgs, prune
+from ingestd.core.scoping import DECIDED, decide, missing_orgs
 from schemas import shapes
 
 TODAY = date(2026, 3, 2)

@@ -7,6 +7,7 @@ from config_files import write
 
 from ingestd.config import load, load_sis, shipped_folder
 from ingestd.core.aliases import Aliases
+from ingestd.core.pins import Pins
 from ingestd.core.rules import Rules
 from ingestd.policy import policy_of
 from ingestd.rulebook import load_rules
@@ -38,7 +39,7 @@ def reading(folder: Path, sis: str | None) -> str:
     if sis:
         (folder / "sis").mkdir(exist_ok=True)
         (folder / "sis/ours.toml").write_text(sis, encoding="utf-8")
-    return policy_of(load(path).feeds["springfield"], rules(), 1).terms.reading
+    return policy_of(load(path).feeds["springfield"], rules(), Pins(), 1).terms.reading
 
 
 def test_those_that_ship() -> None:
@@ -76,7 +77,7 @@ def test_other_names_become_the_sender_s_ways(tmp_path: Path) -> None:
     (tmp_path / "sis").mkdir()
     (tmp_path / "sis/ours.toml").write_text(OURS, encoding="utf-8")
     feed = load(write(tmp_path, springfield='sis = "ours"')).feeds["springfield"]
-    assert policy_of(feed, rules(), 1).terms.ways.aliases == Aliases(
+    assert policy_of(feed, rules(), Pins(), 1).terms.ways.aliases == Aliases(
         {"organizations": "orgs"}, {"orgs": {"title": "name"}, "users": {"log in": "username"}}
     )
 

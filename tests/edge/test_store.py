@@ -18,6 +18,7 @@ from ingestd import store as store_module
 from ingestd.core.hashing import hash_ids
 from ingestd.core.mapping import key_text
 from ingestd.core.model import Actions, Kind, OnAbsent, Outcome
+from ingestd.core.pins import Stamp
 from ingestd.core.plan import make_plan
 from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State
@@ -294,3 +295,26 @@ def test_a_table_cannot_change_its_key(store: Store) -> None:
     done(store, group(Kind.CREATE, frame(id=["1"])))
     with pytest.raises(ConfigError, match=r"table\.patrons\.key: .*another name"):
         store.owned(replace(PATRONS, key=("id", "school")))
+
+
+def test_contents_can_be_kept_anew_without_an_action(store: Store) -> None:
+    """Of those that are named alone, active as they were; a table that has nothing needs nothing."""
+    records = frame(id=["1", "2"])
+    keys = hash_ids(key_text(records, ("id",)), store.seed)
+    done(store, replace(group(Kind.CREATE, records), keys=keys))
+    store.stamp([Stamp("patrons", keys[1:], np.array([9], np.uint64)), Stamp("places", keys[:0], keys[:0])])
+    assert owned(store) == {("1",): 1, ("2",): 9}
+
+
+def test_what_the_application_had_is_kept_while_it_is_wanted(store: Store, tmp_path: Path) -> None:
+    """Row by row as it was, for another process too; what is kept next takes its place, and then it goes."""
+    found = frame(**{"id": ["b", "a"], "metadata.no": ["", "7"]})
+    store.keep_there({"our.people": found, "places": found[:0]})
+    with closing(reopened(tmp_path)) as again:
+        kept, none = again.there("our.people"), again.there("places")
+    assert kept is not None and kept.equals(found)
+    assert none is not None and not len(none)
+    store.keep_there({"staff": found})
+    assert (store.there("our.people"), store.there("staff") is None) == (None, False)
+    store.forget_there()
+    assert store.there("staff") is None

@@ -7,8 +7,10 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,7 @@ from builders import (
 from fault_world import DATA_CALLS, STRACE, Point, Server, points, serving
 
 IS_FULL = os.environ.get("INGESTD_SWEEP") == "full"
-KILLS = {"first": 10, "next": 24}
+KILLS = {"first": 10, "next": 24, "adopt": 10}
 """How many points the normal suite tries in each scenario."""
 REPORTS = {"beside the drop", "reported", "receipts"}
 """What of a run a failing disk may cost: a report never stops a run."""
@@ -52,6 +54,19 @@ DAY_2 = added(
     "users",
     user(9),
 )
+
+ADOPT = """
+[[table]]
+name = "people"
+from = "users"
+key = ["id"]
+update = ["email"]
+adopt = ["email"]
+[table.fields]
+id = { from = "sourcedId" }
+name = { from = "familyName" }
+email = { from = "email" }
+"""
 
 pytestmark = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 
@@ -86,12 +101,17 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def scenarios(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scenario]:
-    """Return the first load, and a day on which records come, change, go and are held back."""
+    """Return the first load, a day on which records come, change, go and are held back, and one of adoption."""
     folder = tmp_path_factory.mktemp("scenarios")
     first = place(folder / "first")
     following = place(folder / "next")
     once(following, zip_of(DAY_1))
-    drops = {"first": (first, zip_of(DAY_1)), "next": (following, bad_line(DAY_2, "U2", ","))}
+    adopting = with_records(place(folder / "adopt", rules=ADOPT))
+    drops = {
+        "first": (first, zip_of(DAY_1)),
+        "next": (following, bad_line(DAY_2, "U2", ",")),
+        "adopt": (adopting, zip_of(DAY_1)),
+    }
     found = {}
     for name, (where, drop) in drops.items():
         where.drop(drop, "tonight.zip")
@@ -102,6 +122,16 @@ def scenarios(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[
         assert scenario.after["states"][-1] == "applied"
         found[name] = scenario
     return found
+
+
+def with_records(where: Place) -> Place:
+    """Give the application records before the first run: two to be adopted, and one of nobody's."""
+    where.state.mkdir()
+    with closing(sqlite3.connect(where.target())) as db, db:
+        db.execute("CREATE TABLE people (id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL)")
+        rows = [(f"k{n}", f"Name{n}", f"USER{n}@springfield.example") for n in (1, 2, 99)]
+        db.executemany("INSERT INTO people VALUES (?, ?, ?)", rows)
+    return where
 
 
 def world(where: Place, drop: bytes) -> dict[str, Any]:

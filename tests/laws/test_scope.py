@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestd.core.columns import TEXT
+from ingestd.core.outside import follows, prune
 from ingestd.core.scope import Scope
-from ingestd.core.scoping import DECIDED, decide, follows, prune
+from ingestd.core.scoping import DECIDED, decide
 from schemas import shapes
 
 Tables = dict[str, list[dict[str, str]]]

@@ -179,5 +179,5 @@ def test_nobody_is_an_administrator_by_the_data_alone(tmp_path: Path) -> None:
     once(where, zip_of(days))
     assert live_of(where, "people", "right", key="id") == {"U1": "all", "U2": "none", "U3": "some"}
     document = documents_of(where)[-1]
-    assert "listed-administrator-missing" in codes_of(document)
+    assert "listed-admin-missing" in codes_of(document)
     assert "gone" not in str(document)

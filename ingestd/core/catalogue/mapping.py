@@ -12,7 +12,7 @@ ENTRIES = {
         remedy="Operator: correct scope.orgs. Vendor: send the org, with its identifier.",
         source="systems.md C1",
     ),
-    "listed-administrator-missing": Entry(
+    "listed-admin-missing": Entry(
         severity=Severity.WARNING,
         title="An administrator who is not there",
         message="no user is the one in place {count} of the feed's administrators",
@@ -34,6 +34,16 @@ ENTRIES = {
         message="two records give the same key in {target}",
         cause="The rules make the key from something that two records share, such as a login name.",
         remedy="Operator: choose a key that is unique, or have the source system make it so.",
+        source="ingestd",
+    ),
+    "ambiguous-adoption": Entry(
+        severity=Severity.ERROR,
+        title="It is not clear which record it is",
+        message="a record may be one of several that {target} has already, or one there may be several of the roster's",
+        cause="The rules have records adopted that the application has already, and the fields to match by do not tell "
+        "which: a value is there more than once, two records of the roster share it, or what is there has no key.",
+        remedy="Operator: in the application, merge what is double, or give the record its key. Or take `adopt` out of "
+        "the rules of {target}: then it is created.",
         source="ingestd",
     ),
     "too-many-items": Entry(
