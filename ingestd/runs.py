@@ -208,7 +208,7 @@ class Runs:
     def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
         assert prepared.plan is not None, "only a run with a plan is applied"
         with self.store.transaction():
-            is_whole = self.store.own(prepared.plan, outcomes)
+            is_whole = self.store.own(prepared.plan, outcomes, run.number)
             self.store.snapshot.commit(prepared.settled, run.number)
             self.store.add_ids(run.number, prepared.ids)
             for name, value in pipeline.fingerprints(self.policy).items():
