@@ -43,8 +43,8 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
     was last accepted; `scope` is None if it is not in the roster.
 
     `owned` are the target records that ingestd made of the record, by today's rules, in its whole life: `{"target",
-    "key", "active"}`. `actions` tell which run made each of them and which one wrote it last: `{"target", "key", "what",
-    "run", "at"}`; those in between are not kept, nor are those on what was deleted since.
+    "key", "active"}`. `actions` tell which run made each of them and which one wrote it last: `{"target", "key",
+    "what", "run", "at"}`; those in between are not kept, nor are those on what was deleted since.
 
     Raises:
         UsageError: there is no such table, or no trace of such a record.
@@ -178,9 +178,7 @@ def _owned(targets: RecordTargets, table: str, versions: list[Version]) -> Itera
                 yield target.name, key.replace(KEY_JOIN, ", "), standing
 
 
-def _actions(
-    target: str, key: str, found: Standing, runs: Mapping[int, Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _actions(target: str, key: str, found: Standing, runs: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     last = "written" if found.active else "removed"
     for what, number in (("created", found.made), (last, found.run if found.run != found.made else None)):
         if number is not None:

@@ -301,12 +301,12 @@ class Store:
         keys, contents = signed(group.keys[rows]), signed(group.contents[rows])
         if group.kind is Kind.REKEY:
             new = key_text(group.frame.iloc[rows], group.new_key)
-            statement = f"UPDATE OR REPLACE {table} SET key_hash = ?, key = ?, run = ? WHERE key_hash = ? AND active = 1"
+            change = "SET key_hash = ?, key = ?, run = ? WHERE key_hash = ? AND active = 1"
             renamed = zip(signed(hash_ids(new, self.seed)), new.to_pylist(), repeat(run), keys)
-            self._db.executemany(statement, renamed)
+            self._db.executemany(f"UPDATE OR REPLACE {table} {change}", renamed)
         elif group.kind is not Kind.REMOVE:
             texts = key_text(group.frame[list(group.key)].iloc[rows], group.key).to_pylist()
-            statement = f"INSERT INTO {table} (key_hash, content, key, active, made, run) VALUES (?, ?, ?, 1, ?, ?) {_AGAIN}"
+            statement = f"INSERT INTO {table} ({', '.join(_OWNED)}) VALUES (?, ?, ?, 1, ?, ?) {_AGAIN}"
             self._db.executemany(statement, zip(keys, contents, texts, repeat(run), repeat(run)))
         elif group.on_absent is OnAbsent.DELETE:
             self._db.executemany(f"DELETE FROM {table} WHERE key_hash = ?", ((key,) for key in keys))
@@ -319,6 +319,7 @@ class Store:
         return row is not None
 
 
+_OWNED = ("key_hash", "content", "key", "active", *_BY_RUN)
 _AGAIN = """ON CONFLICT (key_hash) DO UPDATE
     SET content = excluded.content, key = excluded.key, active = 1, run = excluded.run"""
 _RUNS = "SELECT number, run, state, sha256, token, origin, document FROM runs"

@@ -90,7 +90,7 @@ def root_words(scope: Mapping[str, Any]) -> str:
     if not scope["follows"]:
         return str(scope["why"])
     root = scope["follows"][-1]
-    return f"it goes with {root['table']} {root['sourcedId']}, of which {root['why']}"
+    return f"it goes with {root['table']} {root['sourcedId']}: {root['why']}"
 
 
 def standing_of(store: Store, found: Standing | None) -> dict[str, Any]:
@@ -174,7 +174,8 @@ class RecordTargets(Targets):
             yield {"code": "duplicate-target-key", "why": f"{target.source} {_some(same)} would have the same key"}
         for one in told if self.rules.on_unmapped is OnUnmapped.HOLD_RECORD else ():
             if one.unmapped:
-                yield {"code": "unmapped-value", "why": f"the map {one.unmapped} lacks its value of {one.name}"}
+                why = f"the map {one.unmapped} does not have its value for {one.name}"
+                yield {"code": "unmapped-value", "why": why}
 
 
 def _some(ids: list[str], most: int = 3) -> str:
@@ -190,4 +191,3 @@ def _nothing(target: str) -> dict[str, Any]:
 def not_given(targets: Iterator[Target], because: str) -> list[dict[str, Any]]:
     """Return what is told of target tables that a record has no part in, for one reason."""
     return [{**_nothing(target.name), "because": because} for target in targets]
-

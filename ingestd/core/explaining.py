@@ -68,17 +68,17 @@ def explain_fields(target: Target, record: pd.DataFrame, lookups: Lookups, rules
     """
     if target.fields is None:
         return tuple(FieldTold(name, (name,), (), str(record[name].iloc[0])) for name in record.columns)
-    return tuple(_explain(name, rule, record, lookups, rules) for name, rule in target.fields.items())
+    return tuple(_explain(name, rule, target, record, lookups, rules) for name, rule in target.fields.items())
 
 
-def _explain(name: str, rule: Rule, record: pd.DataFrame, lookups: Lookups, rules: Rules) -> FieldTold:
+def _explain(name: str, rule: Rule, target: Target, record: pd.DataFrame, lookups: Lookups, rules: Rules) -> FieldTold:
     steps: list[Step] = []
     for verb, cut in _cut(rule):
         value = make_field(cut, record, lookups, rules).values[0].as_py()
         acts = not steps or value != steps[-1].value
-        steps.append(Step(verb, _names(verb, cut, record), acts, value))
-    missed = bool(make_field(rule, record, lookups, rules).missed[0])
-    return FieldTold(name, rule.sources() if rule.const is None else (), tuple(steps), value, rule.map if missed else None)
+        steps.append(Step(verb, _names(verb, cut, target, record), acts, value))
+    unmapped = rule.map if make_field(rule, record, lookups, rules).missed[0] else None
+    return FieldTold(name, rule.sources(), tuple(steps), value, unmapped)
 
 
 def _cut(rule: Rule) -> Iterator[tuple[str, Rule]]:
@@ -91,13 +91,15 @@ def _cut(rule: Rule) -> Iterator[tuple[str, Rule]]:
             yield verb, (cut := longer)
 
 
-def _names(verb: str, rule: Rule, record: pd.DataFrame) -> str:
-    """Return what of the rules a verb names; of several columns the one that is filled."""
+def _names(verb: str, rule: Rule, target: Target, record: pd.DataFrame) -> str:
+    """Return what of the rules a verb names; of several columns the one that is filled, of a list what it is of."""
     match verb:
         case "from":
             columns = (rule.column or "", *rule.others)
             filled = (one for one in columns if verbs.column_of(record, one)[0].as_py())
-            return next(filled, columns[-1])
+            name = next(filled, columns[-1])
+            listed = target.collect.get(name)
+            return f"{name} ({listed.take} of {listed.table})" if listed else name
         case "when":
             return condition_words(rule.when)
         case "lookup":
