@@ -75,7 +75,7 @@ def _country(given: str | None) -> str | None:
 @click.command()
 @click.argument("feed", type=FeedName())
 @click.argument("zip_path", required=False, type=EXISTING, metavar="[ZIP]")
-@click.option("--why", "with_why", is_flag=True, help="Tell beside each action which change of what it is for.")
+@click.option("--why", "with_why", is_flag=True, help="Tell of each action which record it is for, and what changed.")
 @click.option("--values", is_flag=True, help="With --why: show values, not only the names of columns that changed.")
 @json_option
 @pass_app

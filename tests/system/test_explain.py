@@ -314,3 +314,17 @@ def test_a_plan_tells_values_on_demand_alone(where: Place) -> None:
     assert max(map(len, shown.splitlines())) <= 80
     assert "why" not in invoke(where, "plan", FEED, path, "--json").json
     assert invoke(where, "plan", FEED, path, "--values").code == 2
+
+
+def test_why_a_target_record_gets_another_key(tmp_path: Path) -> None:
+    """Its record is renamed, in a run that is held for something else."""
+    people = [user(number, orgSourcedIds="S1" if number < 6 else "S2") for number in range(1, 31)]
+    once(place(tmp_path, rules=RULES), zip_of({**roster(30), "orgs": DAY_1["orgs"], "users": people}))
+    where = place(tmp_path, rules=RULES, more='\n[scope]\norgs = ["S1"]\n')
+    ids = tmp_path / "ids.csv"
+    ids.write_text("old,new\nU1,N1\n")
+    assert invoke(where, "rekey", FEED, ids).code == 3
+    groups = {one["kind"]: one for one in invoke(where, "plan", FEED, "--why", "--json").json["why"]}
+    (rekeyed,) = groups["rekey"]["listed"]
+    assert (rekeyed["sourcedId"], rekeyed["reason"]) == ("U1", "rekeyed")
+    assert {one["reason"] for one in groups["remove"]["listed"]} == {"scope"}
