@@ -217,7 +217,7 @@ class Runs:
         with self.store.transaction():
             self.store.forget_there()
             self.store.stamp(prepared.stamps)
-            is_whole = self.store.own(prepared.plan, outcomes)
+            is_whole = self.store.own(prepared.plan, outcomes, run.number)
             self.store.snapshot.commit(prepared.settled, run.number)
             self.store.add_ids(run.number, prepared.ids)
             for name, value in pipeline.fingerprints(self.policy).items():

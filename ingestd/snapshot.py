@@ -33,11 +33,15 @@ _NEXT = "next"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a record: the numbers of the runs that opened and closed it, and its columns."""
+    """One version of a record: the numbers of the runs that opened and closed it, and its columns.
+
+    `notes` has a bit for each of `Snapshot.notes` that it carries.
+    """
 
     opened: int
     closed: int | None
     values: Mapping[str, str]
+    notes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +124,12 @@ class Snapshot:
             return []
         columns = self.columns(name)
         both = f"{_versions(name)} LEFT JOIN {_closings(name)} USING (rid)"
-        query = f"SELECT opened, closed, {_list(columns)} FROM {both} WHERE sourcedId = ? ORDER BY rid"
+        query = f"SELECT opened, closed, notes, {_list(columns)} FROM {both} WHERE sourcedId = ? ORDER BY rid"
         rows = self._db.execute(query, [sourced_id])
-        return [Version(opened, closed, dict(zip(columns, cells, strict=True))) for opened, closed, *cells in rows]
+        return [
+            Version(opened, closed, dict(zip(columns, cells, strict=True)), notes)
+            for opened, closed, notes, *cells in rows
+        ]
 
     def count(self, name: str) -> int:
         """Return the number of live records of a table."""

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from ingestd.snapshot import Place, Snapshot
 from schemas import Shape
 
 migrations = sqlite_utils.Migrations("ingestd.store")
+_BY_RUN = ("made", "run")
 
 
 @migrations()
@@ -54,6 +56,27 @@ def ids_that_changed(db: sqlite_utils.Database) -> None:
     columns = {"run": int, "table_name": str, "old": str, "new": str}
     db.table("ids").create(columns, pk=("table_name", "new", "run"))
     db.table("ids").create_index(["table_name", "old"])
+
+
+@migrations()
+def runs_of_what_is_owned(db: sqlite_utils.Database) -> None:
+    """Add which run made each owned record and which one wrote it last; of what was done before, nobody knows."""
+    for table in db.table_names():
+        if table.startswith("owned_"):
+            for column in _BY_RUN:
+                db.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN {column} INTEGER")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an owned target record stands: whether it is active, and the numbers of the runs that made and last wrote it.
+
+    The numbers are None for what was done before they were kept.
+    """
+
+    active: bool
+    made: int | None
+    run: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +254,15 @@ class Store:
 
     def owns(self, target: str, key: str) -> bool | None:
         """Return whether the target record of that key is active, or None if ingestd does not own it."""
+        found = self.standing(target, key)
+        return found.active if found else None
+
+    def standing(self, target: str, key: str) -> Standing | None:
+        """Return how the target record of that key stands, or None if ingestd does not own it."""
         if not self._owns(target):
             return None
-        row = self._db.execute(f"SELECT active FROM {_owned(target)} WHERE key = ?", [key]).fetchone()
-        return bool(row[0]) if row else None
+        row = self._db.execute(f"SELECT active, made, run FROM {_owned(target)} WHERE key = ?", [key]).fetchone()
+        return Standing(bool(row[0]), row[1], row[2]) if row else None
 
     def ever_owned(self, target: str, keys: Hashes) -> Hashes:
         """Return which of these keys are those of target records that ingestd owns, active or not."""
@@ -254,12 +282,12 @@ class Store:
         some = f"SELECT 1 FROM {_owned(target)} WHERE active = 1 LIMIT ?"
         return int(self._db.execute(f"SELECT count(*) FROM ({some})", [at_most]).fetchone()[0])
 
-    def own(self, plan: Plan, outcomes: Sequence[Outcome]) -> bool:
-        """Record what was done to target records. Return whether all of it was."""
+    def own(self, plan: Plan, outcomes: Sequence[Outcome], run: int | None = None) -> bool:
+        """Record what was done to target records, and by which run. Return whether all of it was."""
         for group, outcome in zip(plan.actions, outcomes, strict=True):
             done = np.ones(len(group), bool)
             done[list(outcome.failed)] = False
-            self._own(group, done)
+            self._own(group, done, run)
         return not any(outcome.failed for outcome in outcomes)
 
     def stamp(self, stamps: Sequence[Stamp]) -> None:
@@ -291,29 +319,31 @@ class Store:
         for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{_THERE}*"]).fetchall():
             self._db.execute(f"DROP TABLE {quoted(table)}")
 
-    def _own(self, group: Actions, done: Mask) -> None:
+    def _own(self, group: Actions, done: Mask, run: int | None) -> None:
         table = _owned(group.target)
         if not self._owns(group.target):
             columns = (
                 "key_hash INTEGER PRIMARY KEY, content INTEGER NOT NULL, key TEXT NOT NULL, active INTEGER NOT NULL"
             )
-            self._db.execute(f"CREATE TABLE {table} ({columns})")
+            self._db.execute(f"CREATE TABLE {table} ({columns}, {', '.join(f'{one} INTEGER' for one in _BY_RUN)})")
             self.set_meta(f"key of {group.target}", json.dumps(group.key))
         rows = np.flatnonzero(done)
         rows = rows[np.argsort(group.keys[rows].view(np.int64))]  # in the order of the table, or SQLite is slow
         keys, contents = signed(group.keys[rows]), signed(group.contents[rows])
         if group.kind is Kind.REKEY:
             new = key_text(group.frame.iloc[rows], group.new_key)
-            statement = f"UPDATE OR REPLACE {table} SET key_hash = ?, key = ? WHERE key_hash = ? AND active = 1"
-            self._db.executemany(statement, zip(signed(hash_ids(new, self.seed)), new.to_pylist(), keys, strict=True))
+            change = "SET key_hash = ?, key = ?, run = ? WHERE key_hash = ? AND active = 1"
+            renamed = zip(signed(hash_ids(new, self.seed)), new.to_pylist(), repeat(run), keys)
+            self._db.executemany(f"UPDATE OR REPLACE {table} {change}", renamed)
         elif group.kind is not Kind.REMOVE:
             texts = key_text(group.frame[list(group.key)].iloc[rows], group.key).to_pylist()
-            statement = f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, 1)"
-            self._db.executemany(statement, zip(keys, contents, texts, strict=True))
+            statement = f"INSERT INTO {table} ({', '.join(_OWNED)}) VALUES (?, ?, ?, 1, ?, ?) {_AGAIN}"
+            self._db.executemany(statement, zip(keys, contents, texts, repeat(run), repeat(run)))
         elif group.on_absent is OnAbsent.DELETE:
             self._db.executemany(f"DELETE FROM {table} WHERE key_hash = ?", ((key,) for key in keys))
         else:
-            self._db.executemany(f"UPDATE {table} SET active = 0 WHERE key_hash = ?", ((key,) for key in keys))
+            statement = f"UPDATE {table} SET active = 0, run = ? WHERE key_hash = ?"
+            self._db.executemany(statement, zip(repeat(run), keys))
 
     def _owns(self, target: str) -> bool:
         row = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [f"owned_{target}"]).fetchone()
@@ -321,6 +351,9 @@ class Store:
 
 
 _THERE = "there_"
+_OWNED = ("key_hash", "content", "key", "active", *_BY_RUN)
+_AGAIN = """ON CONFLICT (key_hash) DO UPDATE
+    SET content = excluded.content, key = excluded.key, active = 1, run = excluded.run"""
 _RUNS = "SELECT number, run, state, sha256, token, origin, document FROM runs"
 
 

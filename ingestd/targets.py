@@ -20,7 +20,7 @@ from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach, Kind
 from ingestd.core.pins import Stamp, plan_pinned, spare
 from ingestd.core.plan import Owned, plan_target
-from ingestd.core.rules import Collect, Joins, OnUnmapped, Rule, Target
+from ingestd.core.rules import Collect, Joins, OnUnmapped, Target
 from ingestd.core.verbs import join
 from ingestd.policy import Policy
 from ingestd.stages import Stages
@@ -70,7 +70,7 @@ class Targets:
 
     def _is_whole(self, target: Target) -> bool:
         """Return whether all records of the target table are looked at, not only those that changed."""
-        if self.is_full or not _is_local(target) or any(map(self.tables.has_changed, target.lookups())):
+        if self.is_full or not target.is_local or any(map(self.tables.has_changed, target.lookups())):
             return True
         return target.source == "users" and self.tables.has_roles
 
@@ -186,13 +186,3 @@ def _tell_crowded(target: Target, name: str, one: Collect, count: int) -> Batch:
     return findings.batch(
         "too-many-related", file=file, stands_for=count, target=target.name, name=name, limit=one.most
     )
-
-
-def _is_local(target: Target) -> bool:
-    """Return whether a record's key is its own sourcedId, safe or as it is, so that no other record gives the same."""
-    if target.each or target.merge_by:
-        return False
-    if target.fields is None:
-        return target.key == ("sourcedId",)
-    rules = [target.fields[name] for name in target.key]
-    return len(rules) == 1 and replace(rules[0], safe_id=False) == Rule(column="sourcedId")

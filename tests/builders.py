@@ -410,7 +410,7 @@ def snapshot_of(where: Place, feed: str = FEED) -> dict[str, Cells]:
     store = Store(where.store(feed).parent, feed, shapes())
     found = {name: sorted(store.snapshot.read_live(name).itertuples(index=False, name=None)) for name in shapes()}
     store.close()
-    kept = contents(where.store(feed), ("key_hash", "content"))
+    kept = contents(where.store(feed), ("key_hash", "content", "made", "run"))
     return {**found, **{name: rows for name, rows in kept.items() if name.startswith("owned_")}}
 
 

@@ -75,22 +75,30 @@ def _country(given: str | None) -> str | None:
 @click.command()
 @click.argument("feed", type=FeedName())
 @click.argument("zip_path", required=False, type=EXISTING, metavar="[ZIP]")
+@click.option("--why", "with_why", is_flag=True, help="Tell of each action which record it is for, and what changed.")
+@click.option("--values", is_flag=True, help="With --why: show values, not only the names of columns that changed.")
 @json_option
 @pass_app
-def plan(app: App, feed: str, zip_path: Path | None, as_json: bool) -> None:
+def plan(app: App, feed: str, zip_path: Path | None, with_why: bool, values: bool, as_json: bool) -> None:
     """Show what would happen; nothing is changed.
 
     Without ZIP: the plan of the held run, or a new plan from the snapshot.
     """
-    from ingestd.cli import screen
+    from ingestd.cli import screen, story
+    from ingestd.why import explain_plan
 
+    if values and not with_why:
+        raise UsageError("--values goes with --why; a plan without it has none")
     with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
         held = None if zip_path else opened.held_run()
-        about = _planned(feed, held, opened.preview(zip_path))
+        prepared = opened.preview(zip_path)
+        about = _planned(feed, held, prepared)
+        if with_why:
+            about["why"] = explain_plan(opened, prepared, values=values)
     if as_json:
         echo_json(about)
     else:
-        screen.print_plan(about, screen.console())
+        screen.print_plan(about, screen.console(), *story.reasons(about.get("why", ())))
     sys.exit(_exit_code(about))
 
 

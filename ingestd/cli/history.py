@@ -166,8 +166,13 @@ def discard(app: App, run: str, as_json: bool) -> None:
 @json_option
 @pass_app
 def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, as_json: bool) -> None:
-    """Tell everything that ever happened to one record, and why."""
+    """Tell everything that ever happened to one record, and why.
+
+    Its versions, findings, what scope decides of it today, which target records the rules make of it and how, and which
+    runs wrote those.
+    """
     from ingestd.cli import screen
+    from ingestd.cli.story import print_story
     from ingestd.explain import explain_record
 
     with app.feed(feed) as opened:
@@ -175,17 +180,7 @@ def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, as_j
     if as_json:
         echo_json(story)
         return
-    out = screen.console()
-    rows = [(screen.when(one["at"]), one["run"], one["what"], _told(one)) for one in story["events"]]
-    out.print(screen.table(f"{table} {sourced_id}", ("when (UTC)", "run", "what", "columns"), rows))
-    owned = [(one["target"], one["key"], "active" if one["active"] else "inactive") for one in story["owned"]]
-    out.print(screen.table("In the application", ("target", "key", "state"), owned) if owned else "Not in any target.")
-
-
-def _told(event: Mapping[str, Any]) -> str:
-    if not isinstance(event["columns"], dict):
-        return ", ".join(event["columns"])
-    return "; ".join(f"{name}: {old!r} → {new!r}" for name, (old, new) in event["columns"].items())
+    print_story(story, screen.console())
 
 
 COMMANDS = (status, runs, show, release, discard, explain)

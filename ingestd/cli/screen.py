@@ -207,8 +207,11 @@ def print_run(document: Mapping[str, Any], out: Console) -> None:
     )
 
 
-def print_plan(about: Mapping[str, Any], out: Console) -> None:
-    """Print what `plan` found: breaches, findings, changes, actions, the digest, and how to consent to a held run."""
+def print_plan(about: Mapping[str, Any], out: Console, *reasons: RenderableType) -> None:
+    """Print what `plan` found: breaches, findings, changes, actions, the digest, and how to consent to a held run.
+
+    `reasons` come behind the actions.
+    """
     _print(
         out,
         Group(_head(about["state"], about["feed"], about["run"] or ""), *_bullets(report.breach_sentences(about))),
@@ -216,6 +219,7 @@ def print_plan(about: Mapping[str, Any], out: Console) -> None:
         changeset(about["changeset"], _changed(about["state"])) if about["changeset"] else None,
         actions(about["actions"], "Actions planned") if about["actions"] else Text("Nothing to do."),
         pinned(about),
+        *reasons,
         f"Digest: {about['digest']}" if about["digest"] else None,
         _steps(report.judge(about).steps[1:]) if about["run"] else None,
     )

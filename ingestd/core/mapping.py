@@ -20,6 +20,15 @@ KEY_JOIN = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """The values of one field, which records have one that its value map lacks, and how many could not be written."""
+
+    values: pa.Array
+    missed: Mask
+    unwritable: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mapped:
     """Target records of one target table, a row each: the fields, the hashes of key and content, those held back.
 
@@ -124,15 +133,24 @@ def _fields(
     misses: dict[str, Mask] = {}
     unwritable: dict[str, int] = {}
     for name, rule in target.fields.items():
-        values = _look_up(rule, frame, lookups)
+        one = make_field(rule, frame, lookups, rules)
         if rule.map:
-            values, missed = verbs.map_values(values, rules.maps[rule.map], ignore_case=rules.ignore_case)
-            misses[rule.map] = misses.get(rule.map, False) | missed
-        written = verbs.write(rule, values)
-        if written is not values and (lost := verbs.count_blanks(written) - verbs.count_blanks(values)):
-            unwritable[name] = lost
-        made[name] = to_series(verbs.finish(rule, written))
+            misses[rule.map] = misses.get(rule.map, False) | one.missed
+        if one.unwritable:
+            unwritable[name] = one.unwritable
+        made[name] = to_series(one.values)
     return pd.DataFrame(made, copy=False), misses, unwritable
+
+
+def make_field(rule: Rule, frame: pd.DataFrame, lookups: Lookups, rules: Rules) -> Made:
+    """Make one field of records that `choose` chose: each verb of the rule in its turn."""
+    values = _look_up(rule, frame, lookups)
+    missed = np.zeros(len(frame), bool)
+    if rule.map:
+        values, missed = verbs.map_values(values, rules.maps[rule.map], ignore_case=rules.ignore_case)
+    written = verbs.write(rule, values)
+    lost = verbs.count_blanks(written) - verbs.count_blanks(values) if written is not values else 0
+    return Made(verbs.finish(rule, written), missed, lost)
 
 
 def found_values(target: Target, frame: pd.DataFrame, lookups: Lookups) -> Iterator[tuple[str, str, Mapping[str, int]]]:

@@ -1,7 +1,7 @@
 """What a rules file says, once it is understood: target tables and how their fields are made (DESIGN section 9)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ingestd.core.dialect import Dialect
@@ -129,6 +129,16 @@ class Target:
     update: tuple[str, ...] | None = None
     adopt: tuple[str, ...] = ()
     fields: Mapping[str, Rule] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether a record's key is its own sourcedId, safe or as it is, so that no other gives the same."""
+        if self.each or self.merge_by:
+            return False
+        if self.fields is None:
+            return self.key == ("sourcedId",)
+        rules = [self.fields[name] for name in self.key]
+        return len(rules) == 1 and replace(rules[0], safe_id=False) == Rule(column="sourcedId")
 
     def lookups(self) -> set[str]:
         """Return the tables that are looked into beside the source."""

@@ -23,7 +23,7 @@ from ingestd.core.plan import make_plan
 from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State
 from ingestd.errors import ConfigError
-from ingestd.store import Store, documents
+from ingestd.store import Standing, Store, documents
 
 PATRONS = Target("patrons", "users", ("id",), OnAbsent.DEACTIVATE)
 
@@ -260,6 +260,44 @@ def test_one_record_can_be_asked_for(store: Store) -> None:
     done(store, group(Kind.CREATE, frame(id=["1", "2"])))
     done(store, group(Kind.REMOVE, frame(id=["2"])))
     assert [store.owns("patrons", key) for key in ("1", "2", "3")] == [True, False, None]
+
+
+def by(store: Store, run: int, *groups: Actions) -> None:
+    """Have it own what a run did, all of it."""
+    plan = make_plan(groups)
+    with store.transaction():
+        store.own(plan, [Outcome(one.target, one.kind, len(one)) for one in plan.actions], run)
+
+
+def test_the_runs_that_made_a_record_and_last_wrote_it_are_kept(store: Store) -> None:
+    """Who made it stays, whatever is done to it later; that it is removed is an action, too."""
+    keys = hash_ids(key_text(frame(id=["1"]), ("id",)), store.seed)
+    by(store, 1, replace(group(Kind.CREATE, frame(id=["1"])), keys=keys))
+    assert store.standing("patrons", "1") == Standing(True, 1, 1)
+    by(store, 2, replace(group(Kind.UPDATE, frame(id=["1"])), keys=keys))
+    assert store.standing("patrons", "1") == Standing(True, 1, 2)
+    by(store, 3, replace(group(Kind.REKEY, frame(**{"id": ["1"], "new id": ["a"]})), keys=keys))
+    assert store.standing("patrons", "a") == Standing(True, 1, 3)
+    new = hash_ids(key_text(frame(id=["a"]), ("id",)), store.seed)
+    by(store, 4, replace(group(Kind.REMOVE, frame(id=["a"])), keys=new))
+    assert store.standing("patrons", "a") == Standing(False, 1, 4)
+    by(store, 5, replace(group(Kind.CREATE, frame(id=["a"])), keys=new))
+    assert store.standing("patrons", "a") == Standing(True, 1, 5)
+    assert store.standing("patrons", "1") is None
+
+
+def test_of_what_an_older_version_did_nobody_knows_the_run(tmp_path: Path) -> None:
+    """Its store is brought to today's form when it is opened, and what it owns is still owned."""
+    with closing(reopened(tmp_path)) as store:
+        by(store, 1, group(Kind.CREATE, frame(id=["1"])))
+    with closing(sqlite3.connect(tmp_path / "springfield.db")) as db, db:
+        for column in ("made", "run"):
+            db.execute(f"ALTER TABLE owned_patrons DROP COLUMN {column}")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'runs_of_what_is_owned'")
+    with closing(reopened(tmp_path)) as store:
+        assert store.standing("patrons", "1") == Standing(True, None, None)
+        by(store, 2, group(Kind.UPDATE, frame(id=["1"])))
+        assert store.standing("patrons", "1") == Standing(True, None, 2)
 
 
 def test_what_failed_is_not_owned(store: Store) -> None:
