@@ -1,7 +1,7 @@
 """Desired target records against the owned ones: the ordered actions, and the digest by which they are released."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +22,18 @@ _SLICE = 1 << 16
 class Owned:
     """Target records that ingestd created and that are active, or those of them that can have changed.
 
-    `key_text` has the key fields of each, as a list per field.
+    `fields_of` gives the key fields of some, asked for by their hashes and in that order, as a list per field: of most
+    records nobody wants them.
     """
 
     keys: Hashes
     contents: Hashes
-    key_fields: Sequence[pa.Array]
+    fields_of: Callable[[Hashes], Sequence[pa.Array]]
+
+    @property
+    def key_fields(self) -> Sequence[pa.Array]:
+        """Return the key fields of all."""
+        return self.fields_of(self.keys)
 
 
 def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]:
@@ -53,10 +59,11 @@ def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]
     stays = np.concatenate([kept, mapped.keys[mapped.held]])
     gone = found.absent[~np.isin(owned.keys[found.absent], stays)]
     if len(gone) and target.on_absent is not OnAbsent.KEEP:
-        at = gone[order([values.take(pa.array(gone)) for values in owned.key_fields])]
-        named = zip(target.key, owned.key_fields, strict=True)
-        frame = pd.DataFrame({name: to_series(values.take(pa.array(at))) for name, values in named}, copy=False)
-        yield _actions(mapped, Kind.REMOVE, frame, owned.keys[at], owned.contents[at])
+        key = owned.fields_of(owned.keys[gone])
+        rows = order(key)
+        named = zip(target.key, key, strict=True)
+        frame = pd.DataFrame({name: to_series(values.take(pa.array(rows))) for name, values in named}, copy=False)
+        yield _actions(mapped, Kind.REMOVE, frame, owned.keys[gone[rows]], owned.contents[gone[rows]])
 
 
 def order(key: Sequence[pa.Array]) -> Ints:

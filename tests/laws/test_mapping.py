@@ -214,9 +214,9 @@ def targets(draw: st.DrawFn, shape: tuple[str, str, Toml, Toml]) -> Toml:
     made["collect"] = {name: draw(st.sampled_from(ways)) for name, ways in COLLECTED[source].items()}
     made["where"] = draw(st.sampled_from(CONDITIONS[source]))
     lists = [name for name, one in more.items() if "item" not in one]
-    if lists and draw(st.booleans()):
+    if draw(st.booleans()) and lists:
         made["spread"] = {lists[0]: 2}
-    if more and draw(st.booleans()):
+    if draw(st.booleans()) and more:
         made[draw(st.sampled_from(["update", "create_only"]))] = [draw(st.sampled_from(sorted(more)))]
     return made
 
@@ -246,7 +246,7 @@ class Given:
     roster: Roster
     has_roles: bool = False
 
-    def after(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:  # noqa: ARG002
+    def after(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return all records of a table."""
         header = [column.name for column in shapes()[name].columns]
         return frame(**{one: [row.get(one, "") for row in self.roster.get(name, [])] for one in header})
