@@ -17,7 +17,7 @@ import pyarrow as pa
 import sqlite_utils
 
 from ingestd import database
-from ingestd.core.hashing import hash_ids
+from ingestd.core.hashing import find_unsorted, hash_ids
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
 from ingestd.core.pins import Stamp
@@ -227,24 +227,34 @@ class Store:
         Raises:
             ConfigError: the rules give the table another key than that by which its records were made.
         """
-        types = [pa.int64(), pa.int64(), pa.large_string()]
-        parts = [[pa.array([], kind)] for kind in types]
-        for query, values in self._queries(target, keys):
-            for part, column in zip(parts, database.fetch(self._db, query, types, values), strict=True):
-                part.append(column)
-        found, contents, text = (pa.concat_arrays(part) for part in parts)
-        return Owned(database.hashes(found), database.hashes(contents), split_key(text, len(target.key)))
+        pairs = self._pairs(target, keys)
+        return Owned(pairs[0::2], pairs[1::2], lambda some: self._key_fields(target, some))
 
-    def _queries(self, target: Target, keys: Hashes | None) -> Iterator[tuple[str, Sequence[object]]]:
+    def _pairs(self, target: Target, keys: Hashes | None) -> Hashes:
+        """Return key and content of owned records, one after the other."""
         if not self._owns(target.name):
-            return
+            return np.zeros(0, np.uint64)
         self._check_key(target.name, target.key)
-        query = f"SELECT key_hash, content, key FROM {_owned(target.name)} WHERE active = 1"
+        query = f"SELECT key_hash, content FROM {_owned(target.name)} WHERE active = 1"
         if keys is None:
-            yield query, ()
-            return
+            return database.fetch_hashes(self._db, query)
+        some = [
+            database.fetch_hashes(self._db, f"{query} AND key_hash IN ({', '.join('?' * len(part))})", part)
+            for part in database.slices(keys.view(np.int64))
+        ]
+        return np.concatenate(some) if some else np.zeros(0, np.uint64)
+
+    def _key_fields(self, target: Target, keys: Hashes) -> list[pa.Array]:
+        """Return the key fields of owned records, in the order of the keys asked for."""
+        types = [pa.int64(), pa.large_string()]
+        parts: list[list[pa.Array]] = [[pa.array([], kind)] for kind in types]
         for some in database.slices(keys.view(np.int64)):
-            yield f"{query} AND key_hash IN ({', '.join('?' * len(some))})", some
+            query = f"SELECT key_hash, key FROM {_owned(target.name)} WHERE key_hash IN ({', '.join('?' * len(some))})"
+            for part, column in zip(parts, database.fetch(self._db, query, types, some), strict=True):
+                part.append(column)
+        found, text = (pa.concat_arrays(part) for part in parts)
+        at = find_unsorted(keys, database.hashes(found))
+        return split_key(text.take(pa.array(at)), len(target.key))
 
     def _check_key(self, target: str, key: Sequence[str]) -> None:
         kept = json.loads(self.meta(f"key of {target}", json.dumps(key)))
@@ -270,7 +280,7 @@ class Store:
             return keys[:0]
         query = f"SELECT key_hash FROM {_owned(target)} WHERE key_hash IN (%s)"
         some = [
-            database.hashes(database.fetch(self._db, query % ", ".join("?" * len(part)), [pa.int64()], part)[0])
+            database.fetch_hashes(self._db, query % ", ".join("?" * len(part)), part)
             for part in database.slices(keys.view(np.int64))
         ]
         return np.concatenate(some) if some else keys[:0]

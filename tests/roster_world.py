@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from ingestd.core.columns import TEXT
 from ingestd.core.commit import advance
-from ingestd.core.hashing import hash_ids
+from ingestd.core.hashing import find_unsorted, hash_ids
 from ingestd.core.header import understand_header
 from ingestd.core.model import Batch, Hashes, Mask, Mode
+from ingestd.core.plan import Owned
 from ingestd.core.read import read
 from ingestd.core.references import Ids, check_references, check_unique
 from ingestd.core.roster import Settled, settle
@@ -78,6 +79,15 @@ def frame(**columns: Sequence[str]) -> pd.DataFrame:
 def ids(*sourced_ids: str) -> Hashes:
     """Return the hashes of ids, ascending, as `Ids.known` has them."""
     return np.sort(hash_ids(pa.array(sourced_ids, pa.large_string()), SEED))
+
+
+def owned_of(keys: Hashes, contents: Hashes, key_fields: Sequence[pa.Array]) -> Owned:
+    """Return owned target records whose key fields are these."""
+
+    def fields_of(some: Hashes) -> list[pa.Array]:
+        return [values.take(pa.array(find_unsorted(some, keys))) for values in key_fields]
+
+    return Owned(keys, contents, fields_of)
 
 
 # One table, stage by stage ----------------------------------------------------------------------------------------

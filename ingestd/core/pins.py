@@ -189,5 +189,4 @@ def _only(mapped: Mapped, keys: Hashes) -> Mapped:
 
 
 def _some(owned: Owned, chosen: Mask) -> Owned:
-    mask = pa.array(chosen)
-    return Owned(owned.keys[chosen], owned.contents[chosen], [values.filter(mask) for values in owned.key_fields])
+    return replace(owned, keys=owned.keys[chosen], contents=owned.contents[chosen])

@@ -1,7 +1,7 @@
 """Desired target records against the owned ones: the ordered actions, and the digest by which they are released."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,14 +22,20 @@ _SLICE = 1 << 16
 class Owned:
     """Target records that ingestd created and that are active, or those of them that can have changed.
 
-    `key_fields` has the key fields of each, as a list per field. `inactive` are keys of records that are there and not
-    active: where the rules say which fields change, they come back with these alone.
+    `fields_of` gives the key fields of some, asked for by their hashes and in that order, as a list per field: of most
+    records nobody wants them. `inactive` are keys of records that are there and not active: where the rules say which
+    fields change, they come back with these alone.
     """
 
     keys: Hashes
     contents: Hashes
-    key_fields: Sequence[pa.Array]
+    fields_of: Callable[[Hashes], Sequence[pa.Array]]
     inactive: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    @property
+    def key_fields(self) -> Sequence[pa.Array]:
+        """Return the key fields of all."""
+        return self.fields_of(self.keys)
 
 
 def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]:
@@ -57,10 +63,11 @@ def plan_target(mapped: Mapped, owned: Owned, kept: Hashes) -> Iterator[Actions]
     stays = np.concatenate([kept, mapped.keys[mapped.held]])
     gone = found.absent[~np.isin(owned.keys[found.absent], stays)]
     if len(gone) and target.on_absent is not OnAbsent.KEEP:
-        at = gone[order([values.take(pa.array(gone)) for values in owned.key_fields])]
-        named = zip(target.key, owned.key_fields, strict=True)
-        frame = pd.DataFrame({name: to_series(values.take(pa.array(at))) for name, values in named}, copy=False)
-        yield _actions(mapped, Kind.REMOVE, frame, owned.keys[at], owned.contents[at])
+        key = owned.fields_of(owned.keys[gone])
+        rows = order(key)
+        named = zip(target.key, key, strict=True)
+        frame = pd.DataFrame({name: to_series(values.take(pa.array(rows))) for name, values in named}, copy=False)
+        yield _actions(mapped, Kind.REMOVE, frame, owned.keys[gone[rows]], owned.contents[gone[rows]])
 
 
 def order(key: Sequence[pa.Array]) -> Ints:

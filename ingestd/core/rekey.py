@@ -4,7 +4,7 @@ Law 1 in another dress: a record whose id changed is not absent, and what the ap
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -212,13 +212,14 @@ def rename_owned(sides: Sides, owned: Owned, taken: Hashes, held: Hashes) -> tup
     stays = old[np.isin(new, held) | sides.after.held[became]]
     if not len(chosen):
         return owned, None, stays
-    chosen = chosen[order([values.take(pa.array(at[chosen])) for values in owned.key_fields])]
-    at, became = at[chosen], became[chosen]
+    was_fields = owned.fields_of(old[chosen])
+    rows = order(was_fields)
+    at, became = at[chosen[rows]], became[chosen[rows]]
     target = sides.after.target
     fields = [arrow(sides.after.frame[name].iloc[became]) for name in target.key]
     columns = zip(
         (*target.key, *new_key_of(target.key)),
-        (*(v.take(pa.array(at)) for v in owned.key_fields), *fields),
+        (*(values.take(pa.array(rows)) for values in was_fields), *fields),
         strict=True,
     )
     frame = pd.DataFrame({name: to_series(values) for name, values in columns}, copy=False)
@@ -226,8 +227,8 @@ def rename_owned(sides: Sides, owned: Owned, taken: Hashes, held: Hashes) -> tup
     actions = Actions(target.name, Kind.REKEY, target.key, every, frame, owned.keys[at], owned.contents[at])
     keys = owned.keys.copy()
     keys[at] = sides.after.keys[became]
-    parts = [_replaced(values, at, field) for values, field in zip(owned.key_fields, fields, strict=True)]
-    return replace(owned, keys=keys, key_fields=parts), actions, stays
+    renamed = Owned(keys, owned.contents, lambda some: _fields_of(some, owned, keys[at], fields))
+    return renamed, actions, stays
 
 
 def _aligned(before_rows: Ints, after_rows: Ints) -> tuple[Ints, Ints]:
@@ -246,7 +247,11 @@ def _is_alone(keys: Hashes, among: Hashes) -> Mask:
     return np.asarray((keys != 0) & (counts[np.searchsorted(distinct, keys)] == 1))
 
 
-def _replaced(values: pa.Array, at: Ints, by: pa.Array) -> pa.Array:
-    place = np.arange(len(values))
-    place[at] = len(values) + np.arange(len(at))
-    return pa.concat_arrays([values, by]).take(pa.array(place))
+def _fields_of(keys: Hashes, owned: Owned, renamed: Hashes, fields: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return the key fields of owned records of which some were `renamed`, and have these fields now."""
+    at = find_unsorted(keys, renamed)
+    others = keys[at < 0]
+    place = at.copy()
+    place[at < 0] = len(renamed) + np.arange(len(others))
+    both = zip(fields, owned.fields_of(others), strict=True)
+    return [pa.concat_arrays([values, more]).take(pa.array(place)) for values, more in both]

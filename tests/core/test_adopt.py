@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from roster_world import SEED, frame
+from roster_world import SEED, frame, owned_of
 
 from ingestd.core.adopt import Adopted, adopt, match, there_of
 from ingestd.core.columns import arrow, blanks
 from ingestd.core.hashing import hash_ids, hash_rows
 from ingestd.core.mapping import Mapped, compared, key_text
 from ingestd.core.model import Hashes, OnAbsent
-from ingestd.core.plan import Owned, plan_target
+from ingestd.core.plan import plan_target
 from ingestd.core.rules import Target
 
 PEOPLE = Target("people", "users", ("id",), OnAbsent.DEACTIVATE, adopt=("no", "email"))
 FIELDS = ("id", "no", "email", "name")
 NONE: Hashes = np.zeros(0, np.uint64)
-NOTHING = Owned(NONE, NONE, [blanks(0)])
+NOTHING = owned_of(NONE, NONE, [blanks(0)])
 
 
 def records(*cells: str) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def adopted(
 ) -> Adopted:
     """Return what is done instead of creations."""
     after, mine = desired(wanted, held), desired(records() if owned is None else owned)
-    before = Owned(mine.keys, mine.contents, [arrow(mine.frame["id"])])
+    before = owned_of(mine.keys, mine.contents, [arrow(mine.frame["id"])])
     create = next(plan_target(after, before, after.keys[after.held]))
     return adopt(create, after, there_of(there, PEOPLE.key, SEED), mine.keys, SEED)
 

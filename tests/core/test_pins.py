@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from roster_world import SEED, frame
+from roster_world import SEED, frame, owned_of
 
 from ingestd.core.columns import arrow
 from ingestd.core.hashing import find_unsorted, hash_ids, hash_rows
@@ -107,7 +107,7 @@ def desired(*cells: str) -> Mapped:
 def owned(*cells: str) -> Owned:
     """Return the same as what is owned."""
     there = desired(*cells)
-    return Owned(there.keys, there.contents, [arrow(there.frame["id"])])
+    return owned_of(there.keys, there.contents, [arrow(there.frame["id"])])
 
 
 def stamped(before: Owned, spared: Spared) -> Owned:

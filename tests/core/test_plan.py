@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from roster_world import SEED, frame
+from roster_world import SEED, frame, owned_of
 
 from ingestd.core.columns import arrow
 from ingestd.core.hashing import hash_ids, hash_rows
@@ -30,7 +30,7 @@ def desired(records: pd.DataFrame, target: Target = PATRONS, held: tuple[int, ..
 def owned(records: pd.DataFrame, target: Target = PATRONS) -> Owned:
     """Return the same as what is owned."""
     there = desired(records, target)
-    return Owned(there.keys, there.contents, [arrow(records[name]) for name in target.key])
+    return owned_of(there.keys, there.contents, [arrow(records[name]) for name in target.key])
 
 
 def people(*cells: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from roster_world import SEED, enrollment, frame, lived, org, user
+from roster_world import SEED, enrollment, frame, lived, org, owned_of, user
 
 from ingestd.core.columns import arrow
 from ingestd.core.hashing import hash_ids
@@ -109,7 +109,7 @@ def owned(*keys: str) -> Owned:
     """Return what is owned, each with a content of its own."""
     there = mapped(*keys)
     contents = np.arange(1, len(keys) + 1, dtype=np.uint64)
-    return Owned(there.keys, contents, [arrow(there.frame[name]) for name in PLACES.key])
+    return owned_of(there.keys, contents, [arrow(there.frame[name]) for name in PLACES.key])
 
 
 def rename(

@@ -1,0 +1,403 @@
+"""The laws of rules: the order of rows is no matter, and what was applied day by day is what the last day asks for."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import pandas as pd
+from examples import examples
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from roster_world import World, enrollment, frame, org, user
+
+from ingestd import pipeline
+from ingestd.core.guard import Limits
+from ingestd.core.model import Batch, Plan
+from ingestd.core.plan import make_plan
+from ingestd.core.rules import Rules, Target
+from ingestd.core.rulesfile import parse_rules
+from ingestd.core.scope import Scope
+from ingestd.examine import Terms
+from ingestd.pipeline import Prepared
+from ingestd.policy import Policy
+from ingestd.sinks.memory import MemorySink
+from ingestd.stages import Stages
+from ingestd.tables import Tables
+from ingestd.targets import Targets
+from schemas import shapes
+
+Records = list[dict[str, str]]
+Roster = dict[str, Records]
+Toml = dict[str, Any]
+TODAY = date(2026, 3, 2)
+ADMINISTRATORS = ("U2",)
+
+# Rosters ----------------------------------------------------------------------------------------------------------
+
+EVERYBODY = [f"U{number}" for number in range(1, 7)]
+CLASSES = ["C1", "C2", "C3"]
+FEW = st.sampled_from(["", "a", "B b", "Ünal", "07"])
+DAYS = st.sampled_from(["", "2025-08-20", "2026-03-02", "2026-06-12"])
+
+
+def some(values: Sequence[str], least: int = 0) -> st.SearchStrategy[str]:
+    """Draw lists of up to two ids."""
+    most = min(2, len(values))
+    if not most:
+        return st.just("")
+    return st.lists(st.sampled_from(values), min_size=least, max_size=most, unique=True).map(",".join)
+
+
+@st.composite
+def rosters(draw: st.DrawFn) -> Roster:
+    """Draw rosters in which nothing is held back; no table is empty, for that would delete nothing."""
+    people = draw(st.lists(st.sampled_from(EVERYBODY), min_size=1, unique=True))
+    sessions = [
+        {"sourcedId": one, "title": one, "type": "term", "schoolYear": "2026", "startDate": first, "endDate": last}
+        for one, first, last in (("T1", "2025-08-20", "2026-01-10"), ("T2", "2026-01-11", "2026-06-12"))
+    ]
+    parts = [
+        enrollment(
+            f"E{number}",
+            classSourcedId=draw(st.sampled_from(CLASSES)),
+            userSourcedId=draw(st.sampled_from(people)),
+            role=draw(st.sampled_from(["student", "teacher"])),
+            beginDate=draw(DAYS),
+        )
+        for number in range(draw(st.integers(1, 6)))
+    ]
+    for one in parts:
+        one["primary"] = draw(st.sampled_from(["true", "false"])) if one["role"] == "teacher" else ""
+    return {
+        "orgs": [org("O1", identifier=draw(FEW)), org("O2", identifier=draw(FEW), parentSourcedId=draw(some(["O1"])))],
+        "academicSessions": sessions,
+        "courses": [{"sourcedId": "K1", "title": draw(FEW) or "K", "orgSourcedId": "O1"}],
+        "classes": [draw(classes(one)) for one in CLASSES],
+        "users": [draw(persons(one, people)) for one in people],
+        "enrollments": parts,
+    }
+
+
+@st.composite
+def classes(draw: st.DrawFn, sourced_id: str) -> dict[str, str]:
+    """Draw a class of that id."""
+    return {
+        "sourcedId": sourced_id,
+        "title": draw(FEW) or "Algebra",
+        "courseSourcedId": "K1",
+        "classType": draw(st.sampled_from(["homeroom", "scheduled"])),
+        "schoolSourcedId": draw(st.sampled_from(["O1", "O2"])),
+        "termSourcedIds": draw(some(["T1", "T2"], least=1)),
+    }
+
+
+@st.composite
+def persons(draw: st.DrawFn, sourced_id: str, people: Sequence[str]) -> dict[str, str]:
+    """Draw a user of that id, who may refer to others."""
+    return user(
+        sourced_id,
+        role=draw(st.sampled_from(["student", "teacher", "administrator", "guardian"])),
+        enabledUser=draw(st.sampled_from(["true", "false"])),
+        orgSourcedIds=draw(some(["O1", "O2"], least=1)),
+        agentSourcedIds=draw(some([one for one in people if one != sourced_id])),
+        givenName=draw(FEW) or "Ann",
+        email=draw(st.sampled_from(["", "A@x.example", "b@x.example"])),
+        phone=draw(st.sampled_from(["", "217-555-0100", "+12175550100", "7"])),
+        identifier=draw(FEW),
+        grades=draw(st.sampled_from(["", "09", "KG", "09,10"])),
+    )
+
+
+# Rules ------------------------------------------------------------------------------------------------------------
+
+MAPS = {
+    "word": {"a": "A", "student": "S", "09": "nine", "": "none"},
+    "role": {"student": "S", "teacher": "T", "administrator": "staff", "guardian": "G"},
+}
+ROLES = {"role": ["student", "teacher"]}
+CONDITIONS: Mapping[str, Sequence[object]] = {
+    "users": [{}, ROLES, {"email": True}, [{"identifier": False}, {"role": "teacher", "email": True}]],
+    "classes": [{}, {"classType": "homeroom"}, {"courseSourcedId.title": ["K", "a"]}],
+    "enrollments": [{}, {"role": "student"}, {"beginDate": True}, {"userSourcedId.role": ["student", "guardian"]}],
+}
+SOURCES: Mapping[str, Sequence[Toml]] = {
+    "users": [
+        {"from": "email"},
+        {"from": ["identifier", "email", "username"]},
+        {"template": "{familyName}, {givenName}"},
+        {"flags": ["enabledUser", "feed.administrator"]},
+        {"from": "grades", "item": 1},
+        {"from": "grades", "item": 1, "map": "word"},
+        {"from": "role", "map": "role"},
+        {"from": "orgSourcedIds", "item": 2, "lookup": "orgs", "take": "identifier"},
+        {"from": "phone", "phone": "US"},
+        {"from": "agents"},
+        {"from": "agents", "item": 1, "safe_id": True},
+    ],
+    "classes": [
+        {"from": "title", "safe_id": True},
+        {"from": "courseSourcedId.title"},
+        {"from": "schoolSourcedId", "lookup": "orgs", "take": "identifier", "map": "word"},
+        {"from": "termSourcedIds", "item": 1, "lookup": "academicSessions", "take": "startDate", "date": "%d/%m/%y"},
+        {"from": "teachers"},
+        {"from": "first", "item": 1},
+    ],
+    "enrollments": [
+        {"from": "beginDate", "date": "%m/%d/%Y"},
+        {"from": "userSourcedId.email"},
+        {"template": "{classSourcedId.title}: {userSourcedId.givenName}"},
+        {"flags": ["primary"]},
+        {"from": "primary", "map": "word"},
+    ],
+}
+TEACHERS = {"from": "enrollments", "by": "classSourcedId", "take": "userSourcedId", "where": {"role": ["teacher"]}}
+ADULTS = {"from": "users", "of": "agentSourcedIds", "take": "sourcedId"}
+COLLECTED: Mapping[str, Mapping[str, Sequence[Toml]]] = {
+    "users": {
+        "agents": [
+            ADULTS,
+            {**ADULTS, "by": "agentSourcedIds", "where": {"role": ["guardian"]}, "most": 1},
+            {**ADULTS, "order": ["-email", "familyName"], "take": "givenName"},
+        ]
+    },
+    "classes": {
+        "teachers": [TEACHERS, {**TEACHERS, "order": ["-primary", "beginDate"], "most": 1}],
+        "first": [{**TEACHERS, "where": {"userSourcedId.role": ["teacher", "administrator"]}, "order": ["-beginDate"]}],
+    },
+    "enrollments": {},
+}
+SHAPES: Sequence[tuple[str, str, Toml, Toml]] = [
+    ("people", "users", {"key": ["id"]}, {"id": {"from": "sourcedId"}}),
+    ("staff", "users", {"key": ["id"]}, {"id": {"from": "sourcedId", "case": "lower"}}),
+    ("namesakes", "users", {"key": ["id"], "merge_by": ["givenName", "email"]}, {"id": {"from": "sourcedId"}}),
+    (
+        "places",
+        "users",
+        {"key": ["id", "org"], "each": "orgSourcedIds"},
+        {"id": {"from": "sourcedId"}, "org": {"from": "orgSourcedIds"}},
+    ),
+    ("sections", "classes", {"key": ["id"]}, {"id": {"from": "sourcedId", "safe_id": True}}),
+    ("parts", "enrollments", {"key": ["id"]}, {"id": {"from": "sourcedId"}}),
+    (
+        "members",
+        "enrollments",
+        {"key": ["class", "user"], "merge_by": ["classSourcedId", "userSourcedId"]},
+        {"class": {"from": "classSourcedId"}, "user": {"from": "userSourcedId"}},
+    ),
+]
+"""Target tables by name, source, what makes their records, and the key, which a table keeps."""
+
+
+@st.composite
+def fields(draw: st.DrawFn, source: str) -> Toml:
+    """Draw how a field is made."""
+    made = dict(draw(st.sampled_from(SOURCES[source])))
+    if draw(st.booleans()):
+        made["default"] = "-"
+    if draw(st.booleans()):
+        made["case"] = draw(st.sampled_from(["lower", "upper"]))
+    if condition := draw(st.sampled_from([{}, *CONDITIONS[source]])):
+        made["when"] = condition
+    return made
+
+
+@st.composite
+def targets(draw: st.DrawFn, shape: tuple[str, str, Toml, Toml]) -> Toml:
+    """Draw a target table. No record of it stays in the application once it is not asked for."""
+    name, source, about, key = shape
+    more = {f"f{i}": one for i, one in enumerate(draw(st.lists(fields(source), max_size=3)))}
+    on_absent = draw(st.sampled_from(["delete", "archive", "deactivate"]))
+    made: Toml = {"name": name, "from": source, "on_absent": on_absent, **about, "fields": {**key, **more}}
+    made["collect"] = {name: draw(st.sampled_from(ways)) for name, ways in COLLECTED[source].items()}
+    made["where"] = draw(st.sampled_from(CONDITIONS[source]))
+    lists = [name for name, one in more.items() if "item" not in one]
+    if draw(st.booleans()) and lists:
+        made["spread"] = {lists[0]: 2}
+    if draw(st.booleans()) and more:
+        made[draw(st.sampled_from(["update", "create_only"]))] = [draw(st.sampled_from(sorted(more)))]
+    return made
+
+
+def tables_of_rules(*names: str) -> st.SearchStrategy[list[Toml]]:
+    """Draw target tables, of these names if any are given."""
+    chosen = [shape for shape in SHAPES if not names or shape[0] in names]
+    return st.lists(st.sampled_from(chosen), min_size=1, max_size=3, unique_by=lambda shape: shape[0]).flatmap(
+        lambda shapes: st.tuples(*map(targets, shapes)).map(list)
+    )
+
+
+def rules_of(tables: list[Toml], on_unmapped: str = "default") -> Rules:
+    """Return rules of these tables and the value maps of all."""
+    rules, faults = parse_rules(deepcopy({"table": tables, "maps": {**MAPS, "on_unmapped": on_unmapped}}), shapes())
+    assert not faults, faults
+    return rules
+
+
+# The order of rows ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Given:
+    """Tables of a roster as they are given, for what `Tables` would read of them out of a snapshot."""
+
+    roster: Roster
+    has_roles: bool = False
+
+    def after(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return all records of a table."""
+        header = [column.name for column in shapes()[name].columns]
+        return frame(**{one: [row.get(one, "") for row in self.roster.get(name, [])] for one in header})
+
+    def has_changed(self, name: str) -> bool:
+        """Return whether a table has records."""
+        return name in self.roster
+
+
+def policy_with(rules: Rules, scope: Scope) -> Policy:
+    """Return how drops are judged and mapped, with limits that nothing reaches in these tests."""
+    return Policy(Terms(required=()), scope, dict.fromkeys(shapes(), Limits()), rules, ADMINISTRATORS)
+
+
+def planned(world: World, rules: Rules, roster: Roster) -> tuple[Plan, int, list[Batch]]:
+    """Plan a roster for an application that has nothing yet: all its target records, those held back, what is told."""
+    given_tables = cast("Tables", Given(roster))
+    planning = Targets(world.store, given_tables, policy_with(rules, Scope()), is_full=True, stages=Stages())
+    return make_plan(planning.actions()), planning.held_back, planning.batches
+
+
+@examples(60)
+@given(tables_of_rules(), st.sampled_from(["default", "hold_record"]), rosters(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(tables: list[Toml], on_unmapped: str, roster: Roster, chance: Any) -> None:
+    """Of the source and of what is related to it: the same target records come about, and the same is told of them."""
+    rules = rules_of(tables, on_unmapped)
+    mixed = {name: chance.sample(rows, len(rows)) for name, rows in roster.items()}
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        plan, held_back, batches = planned(world, rules, roster)
+        again, held_again, told_again = planned(world, rules, mixed)
+        world.store.close()
+    assert [one.frame.to_dict("records") for one in plan.actions] == [
+        one.frame.to_dict("records") for one in again.actions
+    ]
+    assert (again.digest, held_again, told_again) == (plan.digest, held_back, batches)
+
+
+# Day after day ----------------------------------------------------------------------------------------------------
+
+scopes = st.builds(
+    Scope,
+    orgs=st.sampled_from([(), ("O1",), ("O2",), ("identifier:a",)]),
+    email_domains=st.sampled_from([(), ("x.example",)]),
+    roles=st.sampled_from([(), ("student", "teacher")]),
+    active_only=st.sampled_from([(), ("users",), ("classes", "enrollments")]),
+    classes_need=st.sampled_from([(), ("teacher",)]),
+    unenrolled_users=st.booleans(),
+    contacts=st.booleans(),
+)
+narrow_or_not = st.one_of(st.just(Scope(contacts=True)), scopes)
+
+
+@dataclass
+class Life:
+    """A feed with its application: drops are taken, planned and applied as runs do it, whatever a guard would say."""
+
+    world: World
+    sink: MemorySink = field(default_factory=MemorySink)
+
+    def prepare(self, roster: Roster | None, rules: Rules, scope: Scope) -> Prepared:
+        """Plan a drop, or the snapshot alone, and see that a plan of everything comes to the same."""
+        examined = self.world.examine(roster) if roster is not None else None
+        policy = policy_with(rules, scope)
+        prepared = pipeline.prepare(examined, self.world.store, policy, TODAY, Stages())
+        assert prepared.plan is not None
+        assert prepared.held_back == 0, "nothing is held back of what is drawn"
+        tables = Tables(self.world.snapshot, prepared.settled, scope, TODAY)
+        whole = Targets(self.world.store, tables, policy, is_full=True, stages=Stages())
+        assert make_plan(whole.actions()).digest == prepared.plan.digest, "what changed is planned as the whole is"
+        self.policy = policy
+        return prepared
+
+    def take(self, roster: Roster | None, rules: Rules, scope: Scope) -> None:
+        """Take a drop, or plan anew without one; nothing is left to do then."""
+        prepared = self.prepare(roster, rules, scope)
+        assert prepared.plan is not None
+        run = self.world.runs = self.world.runs + 1
+        done = pipeline.carry_out(prepared, self.sink, once=str(run), run=f"r{run}", at="t", stages=Stages())
+        store = self.world.store
+        with store.transaction():
+            assert store.own(prepared.plan, done)
+            store.snapshot.commit(prepared.settled, run)
+            for name, value in pipeline.fingerprints(self.policy).items():
+                store.set_meta(name, value)
+        store.snapshot.publish()
+        assert self.count(None, rules, scope) == 0, "what was applied is what is desired"
+
+    def count(self, roster: Roster | None, rules: Rules, scope: Scope) -> int:
+        """Return how many actions a plan has."""
+        plan = self.prepare(roster, rules, scope).plan
+        assert plan is not None
+        return len(plan)
+
+    def active(self, rules: Rules) -> dict[str, dict[tuple[str, ...], dict[str, object]]]:
+        """Return what the application has active, of the fields that the rules always tell it."""
+        return {
+            one.name: {
+                key: {name: record.get(name, "") for name in told_of(one)}
+                for key, record in self.sink.tables.get(one.name, {}).items()
+                if record["_active"]
+            }
+            for one in rules.targets
+        }
+
+
+def told_of(target: Target) -> list[str]:
+    """Return the fields that are told whenever they change, and the key."""
+    return [name for name in target.fields or () if target.update is None or name in (*target.key, *target.update)]
+
+
+days = st.tuples(rosters(), tables_of_rules("people", "places", "sections", "parts", "members"), narrow_or_not)
+
+
+@examples(15)
+@given(st.lists(days, min_size=1, max_size=3), st.lists(st.booleans(), min_size=3, max_size=3))
+def test_what_is_applied_day_by_day_is_what_the_last_day_asks_for(
+    given_days: list[tuple[Roster, list[Toml], Scope]], keeps: list[bool]
+) -> None:
+    """Whatever changed in between, the roster, the rules or the scope, the application has what a new one would get."""
+    rules, scope = rules_of(given_days[0][1]), given_days[0][2]
+    with TemporaryDirectory() as folder, TemporaryDirectory() as other:
+        old, new = Life(World(Path(folder))), Life(World(Path(other)))
+        for (roster, tables, narrow), keep in zip(given_days, keeps, strict=False):
+            rules, scope = (rules, scope) if keep else (rules_of(tables), narrow)
+            old.take(roster, rules, scope)
+        new.take(given_days[-1][0], rules, scope)
+        assert old.active(rules) == new.active(rules)
+        for life in (old, new):
+            life.world.store.close()
+
+
+@examples(15)
+@given(rosters(), tables_of_rules("people", "sections", "members"), st.data(), narrow_or_not, narrow_or_not)
+def test_what_is_changed_and_changed_back_leaves_nothing_to_do(
+    roster: Roster, tables: list[Toml], data: st.DataObject, scope: Scope, other_scope: Scope
+) -> None:
+    """Rules and scope that were tried and taken back plan to nothing; if they were applied, what was there is back."""
+    names = {one["name"] for one in tables}
+    others = [data.draw(targets(shape)) for shape in SHAPES if shape[0] in names]
+    rules, other_rules = rules_of(tables), rules_of(others)
+    assume((rules.fingerprint, scope) != (other_rules.fingerprint, other_scope))
+    with TemporaryDirectory() as folder:
+        life = Life(World(Path(folder)))
+        life.take(roster, rules, scope)
+        before = life.active(rules)
+        for changed_rules, changed_scope in ((other_rules, scope), (rules, other_scope), (other_rules, other_scope)):
+            life.prepare(None, changed_rules, changed_scope)
+            assert life.count(None, rules, scope) == 0
+        life.take(None, other_rules, other_scope)
+        life.take(None, rules, scope)
+        assert life.active(rules) == before
+        life.world.store.close()
