@@ -19,6 +19,7 @@ import stamina
 from ingestd import rekey
 from ingestd.core import document, findings
 from ingestd.core.administrators import missing_administrators
+from ingestd.core.grace import Absences
 from ingestd.core.guard import guard, guard_held_back, largest_at_risk
 from ingestd.core.identity import Pairs, breach_of, fewest_of, pair_ids
 from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
@@ -46,7 +47,8 @@ class Prepared:
     """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop.
 
     `ids` has the ids that change, of a run that changes them. `stamps` are to be kept of owned records, `there` is what
-    the application was found to have, by target table.
+    the application was found to have, `absences` what is
+    absent and waits, by target table.
     """
 
     examined: Examined | None
@@ -58,11 +60,12 @@ class Prepared:
     ids: Ids = field(default_factory=dict)
     stamps: tuple[Stamp, ...] = ()
     there: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    absences: Mapping[str, Absences] = field(default_factory=dict)
 
     @property
     def is_idle(self) -> bool:
         """Return whether applying it would change nothing, neither in the application nor in what is kept of it."""
-        return not self.plan and not any(len(one.keys) for one in self.stamps)
+        return not self.plan and not self.absences and not any(len(one.keys) for one in self.stamps)
 
     @property
     def settled(self) -> Mapping[str, Settled]:
@@ -107,11 +110,21 @@ def prepare(
         plan=plan,
         held_back=held_back,
         pinned=targets.pinned,
+        waiting=targets.waiting,
     )
     about = {**_about_drop(examined, batches, policy), **about}
     about["left_out"] += _about_scope(tables)
-    stamps, there = tuple(targets.stamps), targets.there
-    return Prepared(examined, plan, batches, tuple(breaches), held_back, about, stamps=stamps, there=there)
+    return Prepared(
+        examined,
+        plan,
+        batches,
+        tuple(breaches),
+        held_back,
+        about,
+        stamps=tuple(targets.stamps),
+        there=targets.there,
+        absences=targets.absences,
+    )
 
 
 def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: Stages) -> Prepared:
@@ -142,6 +155,7 @@ def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: S
         plan=plan,
         held_back=targets.held_back,
         pinned=targets.pinned,
+        waiting=targets.waiting,
     )
     about = {
         **_about_drop(None, targets.batches, policy),

@@ -217,6 +217,8 @@ class Runs:
         with self.store.transaction():
             self.store.forget_there()
             self.store.stamp(prepared.stamps)
+            for target, absent in prepared.absences.items():
+                self.store.absences.keep(target, absent)
             is_whole = self.store.own(prepared.plan, outcomes, run.number)
             self.store.snapshot.commit(prepared.settled, run.number)
             self.store.add_ids(run.number, prepared.ids)

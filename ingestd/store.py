@@ -17,6 +17,7 @@ import pyarrow as pa
 import sqlite_utils
 
 from ingestd import database
+from ingestd.absences import AbsenceKeeper
 from ingestd.core.hashing import find_unsorted, hash_ids
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
@@ -67,6 +68,13 @@ def runs_of_what_is_owned(db: sqlite_utils.Database) -> None:
                 db.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN {column} INTEGER")
 
 
+@migrations()
+def absences(db: sqlite_utils.Database) -> None:
+    """Make the table of owned target records that are absent and not removed yet."""
+    columns = {"target": str, "key_hash": int, "since": int, "drops": int}
+    db.table("absences").create(columns, pk=("target", "key_hash"))
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How an owned target record stands: whether it is active, and the numbers of the runs that made and last wrote it.
@@ -102,6 +110,7 @@ class Store:
         self._db = database.connect(path)
         self._migrate()
         self.seed = int(self.meta("seed", "0"))
+        self.absences = AbsenceKeeper(self._db)
         self.snapshot = Snapshot(self._db, Place(path, path.with_suffix(".arrays"), self.seed), shapes)
 
     def close(self) -> None:

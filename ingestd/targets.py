@@ -16,6 +16,7 @@ from ingestd.core.administrators import with_administrators
 from ingestd.core.adopt import adopt, there_of
 from ingestd.core.collect import collect
 from ingestd.core.columns import to_series
+from ingestd.core.grace import Absences, Grace, wait
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach, Kind
 from ingestd.core.pins import Stamp, plan_pinned, spare
@@ -48,6 +49,8 @@ class Targets:
     pinned: dict[str, int] = field(default_factory=dict)
     stamps: list[Stamp] = field(default_factory=list)
     there: dict[str, pd.DataFrame] = field(default_factory=dict)
+    absences: dict[str, Absences] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
 
     def actions(self) -> Iterator[Actions]:
         """Yield the actions of each target table, in the order of the rules."""
@@ -66,11 +69,14 @@ class Targets:
         else:
             return
         self._tell(mapped)
-        yield from self._planned(mapped, owned)
+        actions = self._planned(mapped, owned)
+        yield from self._patiently(target, actions, target.grace) if target.grace else actions
 
     def _is_whole(self, target: Target) -> bool:
         """Return whether all records of the target table are looked at, not only those that changed."""
         if self.is_full or not target.is_local or any(map(self.tables.has_changed, target.lookups())):
+            return True
+        if target.grace and len(self.store.absences.of(target.name)):
             return True
         return target.source == "users" and self.tables.has_roles
 
@@ -106,6 +112,16 @@ class Targets:
                 findings.batch("ambiguous-adoption", file=file, stands_for=found.unclear, target=target.name)
             )
         return [*found.actions, *(one for one in actions if one is not create)]
+
+    def _patiently(self, target: Target, actions: Sequence[Actions], grace: Grace) -> Sequence[Actions]:
+        """Return the actions without the removals that are not due yet; note what is absent, where that is news."""
+        before, is_drop = self.store.absences.of(target.name), target.source in self.tables.settled
+        actions, absent = wait(actions, grace, before, self.tables.today, is_drop=is_drop)
+        if len(absent):
+            self.waiting[target.name] = len(absent)
+        if is_drop or not np.array_equal(np.sort(absent.keys), np.sort(before.keys)):
+            self.absences[target.name] = absent
+        return actions
 
     def _with_inactive(self, mapped: Mapped, owned: Owned) -> Owned:
         """Return what is owned, with which of the records to make are there and inactive: where that matters."""

@@ -115,6 +115,7 @@ def _planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, A
         "actions": document.get("actions", {}),
         "held_back": document.get("held_back", 0),
         "pinned": document.get("pinned", {}),
+        "waiting": document.get("waiting", {}),
         "fields": document.get("fields", {}),
         "tables": document.get("tables", {}),
         "findings": document.get("findings", {}),

@@ -139,10 +139,14 @@ def left_out(document: Mapping[str, Any]) -> RenderableType | None:
     return Group(Text("What was left out", "bold"), *_bullets(told)) if told else None
 
 
-def pinned(document: Mapping[str, Any]) -> RenderableType | None:
-    """Return how many actions pins leave out, a line per target table; None if there are none."""
-    told = [f"{target}: {report.plural(count, 'action')}" for target, count in (document.get("pinned") or {}).items()]
-    return Group(Text("Left out for pins", "bold"), *_bullets(told)) if told else None
+def not_done(document: Mapping[str, Any]) -> RenderableType | None:
+    """Return how many actions pins leave out, and how many removals wait, by target table; None if there are none."""
+    told: list[RenderableType] = []
+    for name, title in (("pinned", "Left out for pins"), ("waiting", "Absent, to be removed later")):
+        counts = (document.get(name) or {}).items()
+        lines = [f"{target}: {report.plural(count, 'action')}" for target, count in counts]
+        told += [Text(title, "bold"), *_bullets(lines)] if lines else []
+    return Group(*told) if told else None
 
 
 def _bullets(sentences: Sequence[str]) -> list[RenderableType]:
@@ -201,7 +205,7 @@ def print_run(document: Mapping[str, Any], out: Console) -> None:
         changeset(document["changeset"], _changed(document["state"])) if document.get("changeset") else None,
         done(document) if document.get("outcomes") else None,
         actions(document["actions"], "Actions planned") if document.get("actions") and not is_done else None,
-        pinned(document),
+        not_done(document),
         _steps(verdict.steps),
         f"Report: {document['folder']}/report.html" if document.get("folder") else None,
     )
@@ -218,7 +222,7 @@ def print_plan(about: Mapping[str, Any], out: Console, *reasons: RenderableType)
         findings(about["listed_findings"]) if about["listed_findings"] else None,
         changeset(about["changeset"], _changed(about["state"])) if about["changeset"] else None,
         actions(about["actions"], "Actions planned") if about["actions"] else Text("Nothing to do."),
-        pinned(about),
+        not_done(about),
         *reasons,
         f"Digest: {about['digest']}" if about["digest"] else None,
         _steps(report.judge(about).steps[1:]) if about["run"] else None,

@@ -27,9 +27,12 @@ def about_drop(
 
 def about_plan(
     *, changes: Mapping[str, Changes], fields: Mapping[str, Mapping[str, int]], breaches: Sequence[Breach], plan: Plan,
-    held_back: int, pinned: Mapping[str, int],
+    held_back: int, pinned: Mapping[str, int], waiting: Mapping[str, int],
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what a document says of the changes and the plan; `pinned` are the actions left out for pins."""
+    """Return what a document says of the changes and the plan.
+
+    `pinned` are the actions left out for pins, `waiting` the removals that are not due yet, by target table.
+    """
     return {
         "digest": plan.digest,
         "changeset": {name: one.as_dict() for name, one in changes.items()},
@@ -38,6 +41,7 @@ def about_plan(
         "actions": plan.counts(),
         "held_back": held_back,
         "pinned": dict(pinned),
+        "waiting": dict(waiting),
     }
 
 

@@ -1,7 +1,7 @@
 """The values that pass between the stages. All frozen; closed sets are `StrEnum`s."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -199,6 +199,11 @@ class Actions:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def some(self, chosen: Mask, columns: Sequence[str] | None = None) -> "Actions":
+        """Return some of the actions; with only these columns of the frame, if given."""
+        frame = self.frame.loc[chosen, list(self.frame.columns if columns is None else columns)].reset_index(drop=True)
+        return replace(self, frame=frame, keys=self.keys[chosen], contents=self.contents[chosen])
 
     @property
     def new_key(self) -> tuple[str, ...]:

@@ -170,16 +170,11 @@ def spare(actions: Iterable[Actions], pinned: Pinned) -> Iterator[Actions]:
             if one.kind is Kind.CREATE:
                 chosen &= is_member(one.keys, pinned.returning)
             if chosen.any():
-                spared.append(_chosen(one, chosen, [name for name in one.frame.columns if name not in names]))
+                spared.append(one.some(chosen, [name for name in one.frame.columns if name not in names]))
             rest &= ~chosen
         if rest.any():
-            yield _chosen(one, rest, list(one.frame.columns)) if spared else one
+            yield one.some(rest) if spared else one
         yield from (replace(some, kind=Kind.UPDATE) for some in spared)
-
-
-def _chosen(one: Actions, chosen: Mask, columns: Sequence[str]) -> Actions:
-    frame = one.frame.loc[chosen, list(columns)].reset_index(drop=True)
-    return replace(one, frame=frame, keys=one.keys[chosen], contents=one.contents[chosen])
 
 
 def _only(mapped: Mapped, keys: Hashes) -> Mapped:

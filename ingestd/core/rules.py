@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ingestd.core.dialect import Dialect
+from ingestd.core.grace import Grace
 from ingestd.core.model import OnAbsent
 
 METADATA = "metadata."
@@ -113,6 +114,7 @@ class Target:
     of columns that it has: of `room = 3` there are fields `room`, `room_2` and `room_3`. `update` are the fields that
     change after creation; others are told to the application when it gets a record for the first time, and never
     again. `adopt` has the fields by which a record to create is found among those that are in the application already.
+    `grace` is how long a record must be absent before `on_absent` is done.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Target:
     spread: Mapping[str, int] = field(default_factory=dict)
     update: tuple[str, ...] | None = None
     adopt: tuple[str, ...] = ()
+    grace: Grace | None = None
     fields: Mapping[str, Rule] | None = None
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ingestd.core.dialect import Dialect
+from ingestd.core.grace import Grace, parse_grace
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
 from ingestd.core.rulefields import UNKNOWN, FieldsReader
@@ -13,8 +14,8 @@ from ingestd.core.toml import not_one_of
 from schemas import NAMES, Shape
 
 TABLE_VERBS = (
-    "name", "from", "where", "collect", "merge_by", "each", "key", "on_absent", "update", "create_only", "adopt",
-    "spread", "fields",
+    "name", "from", "where", "collect", "merge_by", "each", "key", "on_absent", "remove_after", "update", "create_only",
+    "adopt", "spread", "fields",
 )  # fmt: skip
 COLLECT_VERBS = ("from", "by", "of", "take", "where", "order", "most")
 MOST_SPREAD = 999
@@ -130,9 +131,16 @@ class _Reader(FieldsReader):
             each=each,
             spread=spread,
             update=update,
+            grace=self.grace(f"{where}.remove_after", entry.get("remove_after")),
             adopt=self.adopt(f"{where}.adopt", entry["adopt"], made, key) if "adopt" in entry else (),
             fields=fields,
         )
+
+    def grace(self, where: str, given: object) -> Grace | None:
+        found = parse_grace(given) if isinstance(given, str) else None
+        if given is not None and found is None:
+            self.faults.append(f'{where}: {given!r} is neither a number of drops nor of days, like "3 drops" or "14d"')
+        return found
 
     def adopt(self, where: str, given: object, made: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
         names = self.names(where, given, made)

@@ -42,7 +42,7 @@ MUTE = """
 class Mute:
     transactional = True
     @classmethod
-    def from_settings(cls, settings, folder):
+    def from_settings(cls, settings, folder, rules):
         return cls()
     def apply(self, plan, *, once, run, at, progress):
         return ()
