@@ -7,7 +7,7 @@ snapshot's generation, and are rebuilt from the versions when they are missing o
 
 import shutil
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,10 +89,10 @@ class Snapshot:
         back[order] = np.arange(len(order))
         return pd.concat(parts, ignore_index=True).iloc[back].reset_index(drop=True) if parts else _empty(columns)
 
-    def read_live(self, name: str, without: Ints | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def read_live(self, name: str, without: Ints | None = None, columns: Collection[str] | None = None) -> pd.DataFrame:
         """Return all live records of a table, save those with a key in `without`; of `columns` if given."""
         kept = self.columns(name)
-        columns = kept if columns is None else [column for column in columns if column in kept]
+        columns = kept if columns is None else [column for column in kept if column in columns]
         if not self._exists(name):
             return _empty(columns)
         query = f"SELECT {database.joined(columns)} FROM {_live(name)} AND rid BETWEEN ? AND ?"

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ingestd.core import findings
-from ingestd.core.administrators import with_administrators
+from ingestd.core.administrators import NAMES, with_administrators
 from ingestd.core.collect import collect
 from ingestd.core.columns import to_series
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
@@ -49,7 +49,7 @@ class Targets:
 
     def _actions(self, target: Target) -> Iterator[Actions]:
         if self.is_full or not self._is_local(target) or any(map(self.tables.has_changed, target.lookups())):
-            mapped = self._map(target, self.tables.after(target.source))
+            mapped = self._map(target, self._source(target))
             owned = self.store.owned(target)
         elif self.tables.has_changed(target.source):
             mapped = self._map(target, self.tables.changed(target.source))
@@ -59,6 +59,12 @@ class Targets:
             return
         self._tell(mapped)
         yield from self._planned(mapped, owned)
+
+    def _source(self, target: Target) -> pd.DataFrame:
+        """Return the records of which target records are made, with the columns that the rules read."""
+        columns = target.columns()
+        named = NAMES if target.source == "users" else ()
+        return self.tables.after(target.source, None if columns is None else {*columns, *named})
 
     def _is_local(self, target: Target) -> bool:
         """Return whether what changed of the source is all that can have changed of the target."""
@@ -70,7 +76,7 @@ class Targets:
     def found_values(self) -> Iterator[tuple[str, str, Mapping[str, int]]]:
         """Yield what each value map is asked: its name, the field as `target.field`, how often each value is found."""
         for target in self.rules.targets:
-            frame = self._with_more(target, self.tables.after(target.source))
+            frame = self._with_more(target, self._source(target))
             for name, field_name, counts in found_values(target, frame, self._lookups(target)):
                 yield name, f"{target.name}.{field_name}", counts
 
@@ -91,7 +97,7 @@ class Targets:
         frame = self._join(frame, target.joins)
         lists: dict[str, pa.Array] = {}
         for name, one in target.collect.items():
-            related = self._join(self.tables.after(one.table), one.joins)
+            related = self._join(self.tables.after(one.table, one.columns()), one.joins)
             lists[name], crowded = collect(frame, related, one)
             if crowded:
                 told = findings.batch(
@@ -103,14 +109,17 @@ class Targets:
 
     def _join(self, frame: pd.DataFrame, joins: Joins) -> pd.DataFrame:
         """Return the records with columns of those that they refer to."""
-        related = {one.table: self.tables.after(one.table) for one in joins.values()}
+        taken: dict[str, set[str]] = {}
+        for one in joins.values():
+            taken.setdefault(one.table, set()).add(one.take)
+        related = {table: self.tables.after(table, columns) for table, columns in taken.items()}
         return _with_columns(frame, {name: join(frame, one, related[one.table]) for name, one in joins.items()})
 
     def _lookups(self, target: Target) -> Lookups:
         found: Lookups = {}
         for rule in (target.fields or {}).values():
             if rule.lookup and rule.take:
-                frame = self.tables.after(rule.lookup)
+                frame = self.tables.after(rule.lookup, [rule.take])
                 values = frame[rule.take] if rule.take in frame.columns else [""] * len(frame)
                 found.setdefault(rule.lookup, {})[rule.take] = dict(zip(frame["sourcedId"], values, strict=True))
         return found
