@@ -72,6 +72,11 @@ class Tables:
         columns = columns and {*columns, *OF_ROLES}
         return with_roles(self._in_scope(name, columns), self._in_scope("roles"))
 
+    def is_as_kept(self, name: str) -> bool:
+        """Return whether the records of a table after this run are those of the snapshot, all of them as they are."""
+        has_own = name not in self.scope.left_out() and not (name == "users" and self.has_roles)
+        return has_own and not self.is_scoped and not self.has_changed(name)
+
     @property
     def has_roles(self) -> bool:
         """Return whether users have roles in a table of their own, before this run or after it (1.2)."""

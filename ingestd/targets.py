@@ -19,6 +19,7 @@ from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rules import Joins, OnUnmapped, Rule, Rules, Target
+from ingestd.core.standing import REST, is_as_it_is, without_standing
 from ingestd.core.verbs import join
 from ingestd.stages import Stages
 from ingestd.store import Store
@@ -49,8 +50,8 @@ class Targets:
 
     def _actions(self, target: Target) -> Iterator[Actions]:
         if self.is_full or not self._is_local(target) or any(map(self.tables.has_changed, target.lookups())):
-            mapped = self._map(target, self._source(target))
-            owned = self.store.owned(target)
+            frame, owned = self._whole(target)
+            mapped = self._map(target, frame)
         elif self.tables.has_changed(target.source):
             mapped = self._map(target, self.tables.changed(target.source))
             before = self._map(target, self.tables.before(target.source))
@@ -59,6 +60,18 @@ class Targets:
             return
         self._tell(mapped)
         yield from self._planned(mapped, owned)
+
+    def _whole(self, target: Target) -> tuple[pd.DataFrame, Owned]:
+        """Return all that target records are made of, and all that is owned, but for what is seen to be the same."""
+        owned = self.store.owned(target)
+        if not is_as_it_is(target) or not self.tables.is_as_kept(target.source):
+            return self._source(target), owned
+        name, snapshot = target.source, self.tables.snapshot
+        live, rest = snapshot.live(name), snapshot.read_live(name, columns=REST)
+        rids, others = without_standing(live, rest, owned, self.store.seed)
+        if len(rids) > len(live) // 2:  # most are read anyhow
+            return self._source(target), owned
+        return snapshot.read(name, rids), others
 
     def _source(self, target: Target) -> pd.DataFrame:
         """Return the records of which target records are made, with the columns that the rules read."""
