@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestd.core.columns import arrow, to_series
+from ingestd.core.hashing import RECORD
 from ingestd.core.model import Hashes, Ints
 
 CACHE = 8 << 10
@@ -23,6 +25,7 @@ BUSY = 60.0
 """Seconds to wait for another process's transaction."""
 _SLICE = 20_000
 _VARIABLES = 30_000
+_JOINED = 50_000
 
 
 def connect(path: Path, busy: float = BUSY) -> sqlite3.Connection:
@@ -94,6 +97,42 @@ def fetch_parts(
     cursor = db.execute(query, values)
     while rows := cursor.fetchmany(_SLICE):
         yield [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=True)]
+
+
+def joined(columns: Sequence[str]) -> str:
+    """Return what is selected so that `select_joined` can read it.
+
+    SQLite joins a column's values by a separator that the gate lets into no value, and Arrow cuts them apart, so that
+    no Python object is made of each.
+    """
+    each = (f"CAST(group_concat({quoted(name)}, char({ord(RECORD)})) AS BLOB)" for name in columns)
+    return ", ".join(["count(*)", *each])
+
+
+def select_joined(db: sqlite3.Connection, query: str, columns: Sequence[str], last: int) -> pd.DataFrame:
+    """Return text columns that are not null, which the query selects `joined` between two integer keys.
+
+    They come in the order of the key, from 0 to `last`, for SQLite walks along it.
+
+    Raises:
+        ValueError: a value has the separator.
+    """
+    parts = [[pa.array([], pa.large_string())] for _ in columns]
+    for start in range(0, last + 1, _JOINED):
+        count, *cells = db.execute(query, [start, start + _JOINED - 1]).fetchone()
+        for part, cell in zip(parts, cells, strict=True):
+            part.append(_cut(cell, count))
+    whole = [to_series(pa.concat_arrays(part)) for part in parts]
+    return pd.DataFrame(dict(zip(columns, whole, strict=True)), copy=False)
+
+
+def _cut(joined: bytes | None, count: int) -> pa.Array:
+    """Return the values that SQLite joined."""
+    text = pa.array([joined] if count else [], pa.large_binary()).cast(pa.large_string())
+    values = pc.list_flatten(pc.split_pattern(text, RECORD))
+    if len(values) != count:
+        raise ValueError("a value has a character that the gate lets into none")
+    return values
 
 
 def fetch_hashes(db: sqlite3.Connection, query: str, values: Sequence[object] = ()) -> Hashes:

@@ -7,7 +7,7 @@ snapshot's generation, and are rebuilt from the versions when they are missing o
 
 import shutil
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,17 +93,19 @@ class Snapshot:
         back[order] = np.arange(len(order))
         return pd.concat(parts, ignore_index=True).iloc[back].reset_index(drop=True) if parts else _empty(columns)
 
-    def read_live(self, name: str, without: Ints | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def read_live(self, name: str, without: Ints | None = None, columns: Collection[str] | None = None) -> pd.DataFrame:
         """Return all live records of a table, save those with a key in `without`; of `columns` if given."""
         kept = self.columns(name)
-        columns = kept if columns is None else [column for column in columns if column in kept]
+        columns = kept if columns is None else [column for column in kept if column in columns]
         if not self._exists(name):
             return _empty(columns)
-        live = f"FROM {_live(name)} ORDER BY rid"
-        frame = select(self._db, f"SELECT {_list(columns)} {live}", columns)
+        query = f"SELECT {database.joined(columns)} FROM {_live(name)} AND rid BETWEEN ? AND ?"
+        frame = database.select_joined(self._db, query, columns, self._last(name))
         if without is None or not len(without):
             return frame
-        rids = database.integers(database.fetch(self._db, f"SELECT rid {live}", [pa.int64()])[0])
+        rids = database.integers(
+            database.fetch(self._db, f"SELECT rid FROM {_live(name)} ORDER BY rid", [pa.int64()])[0]
+        )
         return frame[~np.isin(rids, without)].reset_index(drop=True)
 
     def has_live(self, name: str, column: str, values: Sequence[str]) -> bool:
@@ -170,7 +172,7 @@ class Snapshot:
         self._create(name, tuple(frame.columns))
         notes, has_room = self._note_bits(name, settled)
         settled = replace(settled, new=replace(settled.new, hash=np.where(has_room, settled.new.hash, np.uint64(0))))
-        first = int(self._db.execute(f"SELECT coalesce(max(rid), 0) + 1 FROM {_versions(name)}").fetchone()[0])
+        first = self._last(name) + 1
         rids = range(first, first + len(frame))
         columns = ("rid", "opened", "hash", "notes", *frame.columns)
         statement = f"INSERT INTO {_versions(name)} ({_list(columns)}) VALUES ({_marks(columns)})"
@@ -220,6 +222,9 @@ class Snapshot:
     def _exists(self, name: str) -> bool:
         found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [f"versions_{name}"]).fetchone()
         return found is not None
+
+    def _last(self, name: str) -> int:
+        return int(self._db.execute(f"SELECT coalesce(max(rid), 0) FROM {_versions(name)}").fetchone()[0])
 
     def _generation(self) -> int:
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])

@@ -1,6 +1,6 @@
 """The roster as it will be after a run, table by table, and without what is out of scope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ingestd.core.model import Mask
 from ingestd.core.outside import Decided, follows, in_schools, prune
-from ingestd.core.people import with_roles
+from ingestd.core.people import OF_ROLES, with_roles
 from ingestd.core.roster import Settled
 from ingestd.core.scope import CONTACTS, Reason, Scope
 from ingestd.core.scoping import DECIDED, READ, decide
@@ -65,18 +65,30 @@ class Tables:
             self._is_scoped = not self.scope.asks_nothing or (not self.scope.contacts and self._has_contacts())
         return self._is_scoped
 
-    def after(self, name: str) -> pd.DataFrame:
-        """Return the records of a table that are in scope after this run, without what of them is left out."""
-        frame = self._in_scope(name)
-        return with_roles(frame, self._in_scope("roles")) if name == "users" and self.has_roles else frame
+    def after(self, name: str, columns: Collection[str] | None = None) -> pd.DataFrame:
+        """Return the records of a table that are in scope after this run, without what of them is left out.
+
+        If `columns` are given, those of them that the table has are enough, and the sourcedId; there may be more.
+        """
+        if columns is not None:
+            columns = {"sourcedId", *columns, *(one.name for one in shapes()[name].references() if self.is_scoped)}
+        if name != "users" or not self.has_roles:
+            return self._in_scope(name, columns)
+        columns = columns and {*columns, *OF_ROLES}
+        return with_roles(self._in_scope(name, columns), self._in_scope("roles"))
+
+    def is_as_kept(self, name: str) -> bool:
+        """Return whether the records of a table after this run are those of the snapshot, all of them as they are."""
+        has_own = name not in self.scope.left_out() and not (name == "users" and self.has_roles)
+        return has_own and not self.is_scoped and not self.has_changed(name)
 
     @property
     def has_roles(self) -> bool:
         """Return whether users have roles in a table of their own, before this run or after it (1.2)."""
         return self.snapshot.count("roles") > 0 or self.has_changed("roles")
 
-    def _in_scope(self, name: str) -> pd.DataFrame:
-        frame = self._whole(name)
+    def _in_scope(self, name: str, columns: Collection[str] | None = None) -> pd.DataFrame:
+        frame = self._whole(name, columns)
         if name in self.scope.left_out():
             return frame.iloc[:0]
         if not self.is_scoped:
@@ -120,7 +132,7 @@ class Tables:
             gone |= rows
         return gone
 
-    def _whole(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def _whole(self, name: str, columns: Collection[str] | None = None) -> pd.DataFrame:
         """Return all records of a table as they will be after this run, in scope or not."""
         settled = self.settled.get(name)
         if settled is None or not self.has_changed(name):

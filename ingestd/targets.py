@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ingestd.core import findings
-from ingestd.core.administrators import with_administrators
+from ingestd.core.administrators import NAMES, with_administrators
 from ingestd.core.adopt import adopt, there_of
 from ingestd.core.collect import collect
 from ingestd.core.columns import to_series
@@ -22,6 +22,7 @@ from ingestd.core.model import Actions, Batch, Breach, Kind
 from ingestd.core.pins import Stamp, plan_pinned, spare
 from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rules import Collect, Joins, OnUnmapped, Target
+from ingestd.core.standing import REST, is_as_it_is, without_standing
 from ingestd.core.verbs import join
 from ingestd.policy import Policy
 from ingestd.stages import Stages
@@ -60,8 +61,8 @@ class Targets:
 
     def _actions(self, target: Target) -> Iterator[Actions]:
         if self._is_whole(target):
-            mapped = self.map_whole(target)
-            owned = self.store.owned(target)
+            frame, owned = self._whole(target)
+            mapped = self._map(target, frame)
         elif self.tables.has_changed(target.source):
             mapped = self._map(target, self.tables.changed(target.source))
             before = self._map(target, self.tables.before(target.source))
@@ -79,6 +80,24 @@ class Targets:
         if target.grace and len(self.store.absences.of(target.name)):
             return True
         return target.source == "users" and self.tables.has_roles
+
+    def _whole(self, target: Target) -> tuple[pd.DataFrame, Owned]:
+        """Return all that target records are made of, and all that is owned, but for what is seen to be the same."""
+        owned = self.store.owned(target)
+        if target.adopt or not is_as_it_is(target) or not self.tables.is_as_kept(target.source):
+            return self._source(target), owned
+        name, snapshot = target.source, self.tables.snapshot
+        live, rest = snapshot.live(name), snapshot.read_live(name, columns=REST)
+        rids, others = without_standing(live, rest, owned, self.store.seed)
+        if len(rids) > len(live) // 2:  # most are read anyhow
+            return self._source(target), owned
+        return snapshot.read(name, rids), others
+
+    def _source(self, target: Target) -> pd.DataFrame:
+        """Return the records of which target records are made, with the columns that the rules read."""
+        columns = target.columns()
+        named = NAMES if target.source == "users" else ()
+        return self.tables.after(target.source, None if columns is None else {*columns, *named})
 
     def _planned(self, mapped: Mapped, owned: Owned) -> Sequence[Actions]:
         """Return the actions, but for what is pinned."""
@@ -136,12 +155,12 @@ class Targets:
 
     def map_whole(self, target: Target) -> Mapped:
         """Return a whole target table as it is desired after this run."""
-        return self._map(target, self.tables.after(target.source))
+        return self._map(target, self._source(target))
 
     def found_values(self) -> Iterator[tuple[str, str, Mapping[str, int]]]:
         """Yield what each value map is asked: its name, the field as `target.field`, how often each value is found."""
         for target in self.policy.rules.targets:
-            frame, _ = self._with_more(target, self.tables.after(target.source))
+            frame, _ = self._with_more(target, self._source(target))
             for name, field_name, counts in found_values(target, frame, self._lookups(target)):
                 yield name, f"{target.name}.{field_name}", counts
 
@@ -164,7 +183,7 @@ class Targets:
         lists: dict[str, pa.Array] = {}
         told: list[Batch] = []
         for name, one in target.collect.items():
-            related = self._join(self.tables.after(one.table), one.joins)
+            related = self._join(self.tables.after(one.table, one.columns()), one.joins)
             lists[name], crowded = collect(frame, related, one)
             if crowded:
                 told.append(_tell_crowded(target, name, one, crowded))
@@ -172,14 +191,17 @@ class Targets:
 
     def _join(self, frame: pd.DataFrame, joins: Joins) -> pd.DataFrame:
         """Return the records with columns of those that they refer to."""
-        related = {one.table: self.tables.after(one.table) for one in joins.values()}
+        taken: dict[str, set[str]] = {}
+        for one in joins.values():
+            taken.setdefault(one.table, set()).add(one.take)
+        related = {table: self.tables.after(table, columns) for table, columns in taken.items()}
         return _with_columns(frame, {name: join(frame, one, related[one.table]) for name, one in joins.items()})
 
     def _lookups(self, target: Target) -> Lookups:
         found: Lookups = {}
         for rule in (target.fields or {}).values():
             if rule.lookup and rule.take:
-                frame = self.tables.after(rule.lookup)
+                frame = self.tables.after(rule.lookup, [rule.take])
                 values = frame[rule.take] if rule.take in frame.columns else [""] * len(frame)
                 found.setdefault(rule.lookup, {})[rule.take] = dict(zip(frame["sourcedId"], values, strict=True))
         return found

@@ -13,6 +13,9 @@ from ingestd.core.verbs import column_of
 COLUMN = "feed.administrator"
 """The column of users that rules may ask beside the standard's: `true` of those named, else blank."""
 
+NAMES = ("sourcedId", "username", "email")
+"""The columns of users by which one is named."""
+
 
 def with_administrators(users: pd.DataFrame, named: Sequence[str]) -> pd.DataFrame:
     """Return users with the column `COLUMN`. One is named by sourcedId, by username, or by e-mail in any case."""

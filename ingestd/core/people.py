@@ -8,7 +8,7 @@ from ingestd.core.columns import to_series
 from ingestd.core.rules import Collect
 from ingestd.core.verbs import column_of, item_of
 
-_OF_ROLES = {"role": "role", "orgSourcedIds": "orgSourcedId"}
+OF_ROLES = {"role": "role", "orgSourcedIds": "orgSourcedId"}
 """Which column of users is made of which column of roles."""
 
 
@@ -18,7 +18,7 @@ def with_roles(users: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     The primary role comes first (1.2, roles.csv, roleType); a user's role is the first of them.
     """
     made = {}
-    for name, take in _OF_ROLES.items():
+    for name, take in OF_ROLES.items():
         lists, _ = collect(users, roles, Collect("roles", "userSourcedId", take, order=("roleType",)))
         found = item_of(lists, 1) if name == "role" else lists
         own = column_of(users, name)

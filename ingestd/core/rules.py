@@ -103,6 +103,12 @@ class Collect:
     most: int | None = None
     joins: Joins = field(default_factory=dict)
 
+    def columns(self) -> set[str]:
+        """Return all columns of `table` that are read."""
+        named = {self.take, *names_in(self.where), *(name.removeprefix("-") for name in self.order)}
+        own = {self.by} if self.by else set()
+        return named | own | {join.reference for join in self.joins.values()}
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -142,6 +148,16 @@ class Target:
             return self.key == ("sourcedId",)
         rules = [self.fields[name] for name in self.key]
         return len(rules) == 1 and replace(rules[0], safe_id=False) == Rule(column="sourcedId")
+
+    def columns(self) -> set[str] | None:
+        """Return all columns of the source that are read, None if it is taken as it is."""
+        if self.fields is None:
+            return None
+        made = {name for rule in self.fields.values() for name in rule.columns()}
+        lists = {one.of for one in self.collect.values() if one.of}
+        each = {self.each} if self.each else set()
+        references = {join.reference for join in self.joins.values()}
+        return {*made, *names_in(self.where), *self.merge_by, *self.lists} | lists | each | references
 
     def lookups(self) -> set[str]:
         """Return the tables that are looked into beside the source."""

@@ -11,6 +11,7 @@ import pytest
 from roster_world import frame
 
 from ingestd import database
+from ingestd.core.hashing import RECORD
 
 
 @pytest.fixture
@@ -95,6 +96,26 @@ def test_frames_come_back_as_they_went(db: sqlite3.Connection) -> None:
     with database.transaction(db):
         database.insert(db, "INSERT INTO u VALUES (?, ?, ?)", cells, range(count))
     assert database.select(db, 'SELECT a, "b.c" FROM u ORDER BY n', ["a", "b.c"]).equals(cells)
+
+
+def test_whole_columns_come_back_as_they_went(db: sqlite3.Connection) -> None:
+    """Over several pieces, in the order of the key, blanks and all; a piece, or a table, may be empty."""
+    cells = frame(a=["", "x", "", "Ærø 😀", "a,b\n", ""], b=["", "1", "2", "3", "4", ""])
+    db.execute("CREATE TABLE u (n INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT NOT NULL)")
+    query = f"SELECT {database.joined(['b', 'a'])} FROM u WHERE b <> '2' AND n BETWEEN ? AND ?"
+    assert database.select_joined(db, query, ["b", "a"], 0).equals(cells[["b", "a"]].iloc[:0])
+    database.insert(db, "INSERT INTO u VALUES (?, ?, ?)", cells, [1, 2, 3, 200_000, 200_001, 150_000])
+    found = database.select_joined(db, query, ["b", "a"], 200_001)
+    assert found.equals(cells[["b", "a"]].iloc[[0, 1, 5, 3, 4]].reset_index(drop=True))
+    assert found.dtypes.equals(cells[["b", "a"]].dtypes)
+
+
+def test_a_value_with_the_separator_is_refused_and_not_cut_in_two(db: sqlite3.Connection) -> None:
+    """The gate lets none in; one that is there all the same moves no other record's value."""
+    db.execute("CREATE TABLE u (n INTEGER PRIMARY KEY, a TEXT NOT NULL)")
+    db.execute("INSERT INTO u VALUES (1, ?), (2, 'b')", [f"a{RECORD}a"])
+    with pytest.raises(ValueError, match="a character that the gate lets into none"):
+        database.select_joined(db, f"SELECT {database.joined(['a'])} FROM u WHERE n BETWEEN ? AND ?", ["a"], 2)
 
 
 def test_an_empty_answer_is_an_empty_frame(db: sqlite3.Connection) -> None:
