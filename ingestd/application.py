@@ -31,7 +31,7 @@ def reader(open_sink: Callable[[], Sink], kind: str, store: Store, *, is_applyin
             ConfigError: the sink cannot tell.
             SinkError: it fails to.
         """
-        kept = store.there(target.name) if is_applying else None
+        kept = store.found.of(target.name) if is_applying else None
         if kept is not None:
             return kept
         sink = open_sink()

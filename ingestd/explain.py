@@ -155,7 +155,7 @@ def _versions(feed: Feed, table: str, sourced_id: str) -> list[Version]:
     """Return a record's versions, oldest first, those under the ids that it had before too."""
     versions = feed.store.snapshot.history(table, sourced_id)
     for i in reversed(range(len(versions))):
-        old = feed.store.id_before(table, sourced_id, versions[i].opened)
+        old = feed.store.renamed.before(table, sourced_id, versions[i].opened)
         if old:
             before = [one for one in _versions(feed, table, old) if one.opened < versions[i].opened]
             return [*before, *versions[i:]]
@@ -165,7 +165,7 @@ def _versions(feed: Feed, table: str, sourced_id: str) -> list[Version]:
 def _next_id(feed: Feed, table: str, sourced_id: str, versions: list[Version]) -> str | None:
     """Return the id under which a record goes on, if it does."""
     closed = versions[-1].closed if versions else None
-    return feed.store.id_after(table, sourced_id, closed) if closed is not None else None
+    return feed.store.renamed.after(table, sourced_id, closed) if closed is not None else None
 
 
 def _owned(targets: RecordTargets, table: str, versions: list[Version]) -> Iterator[tuple[str, str, Standing]]:

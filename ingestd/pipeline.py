@@ -103,27 +103,12 @@ def prepare(
         plan = make_plan(actions)
     batches = (*(examined.batches if examined else ()), *found, *targets.batches)
     held_back = targets.held_back + sum(one.count.held_back for one in settled.values())
-    about = document.about_plan(
-        changes={name: one.changes for name, one in settled.items()},
-        fields=_changed_fields(settled, tables),
-        breaches=breaches,
-        plan=plan,
-        held_back=held_back,
-        pinned=targets.pinned,
-        waiting=targets.waiting,
-    )
-    about = {**_about_drop(examined, batches, policy), **about}
+    planned = _about_plan(settled, _changed_fields(settled, tables), targets, plan, breaches, held_back)
+    about = {**_about_drop(examined, batches, policy), **planned}
     about["left_out"] += _about_scope(tables)
+    told = tuple(breaches)
     return Prepared(
-        examined,
-        plan,
-        batches,
-        tuple(breaches),
-        held_back,
-        about,
-        stamps=tuple(targets.stamps),
-        there=targets.there,
-        absences=targets.absences,
+        examined, plan, batches, told, held_back, about, {}, tuple(targets.stamps), targets.there, targets.absences
     )
 
 
@@ -148,18 +133,10 @@ def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: S
     breaches = [*targets.breaches, *(_guard_targets(actions, (), store, policy) if is_full else ())]
     with stages.measure("plan"):
         plan = make_plan(actions)
-    about = document.about_plan(
-        changes={name: one.changes for name, one in settled.items()},
-        fields={name: document.changed_fields(tables.before(name), one.new.frame) for name, one in planned.items()},
-        breaches=breaches,
-        plan=plan,
-        held_back=targets.held_back,
-        pinned=targets.pinned,
-        waiting=targets.waiting,
-    )
+    fields = {name: document.changed_fields(tables.before(name), one.new.frame) for name, one in planned.items()}
     about = {
         **_about_drop(None, targets.batches, policy),
-        **about,
+        **_about_plan(settled, fields, targets, plan, breaches, targets.held_back),
         "rekey": {name: len(one) for name, one in ids.items()},
     }
     return Prepared(examined, plan, tuple(targets.batches), tuple(breaches), targets.held_back, about, ids)
@@ -215,6 +192,21 @@ def _about_drop(examined: Examined | None, batches: Sequence[Batch], policy: Pol
         if examined.modes.get(name, "absent") != "absent"
     ]
     return {**about, "left_out": left_out}
+
+
+def _about_plan(
+    settled: Mapping[str, Settled], fields: Mapping[str, Mapping[str, int]], targets: Targets, plan: Plan,
+    breaches: Sequence[Breach], held_back: int,
+) -> dict[str, Any]:  # fmt: skip
+    return document.about_plan(
+        changes={name: one.changes for name, one in settled.items()},
+        fields=fields,
+        breaches=breaches,
+        plan=plan,
+        held_back=held_back,
+        pinned=targets.pinned,
+        waiting=targets.waiting,
+    )
 
 
 def _find_in_scope(tables: Tables, policy: Policy) -> list[Batch]:

@@ -198,7 +198,7 @@ class Runs:
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
         with self.store.transaction():
-            self.store.keep_there(prepared.there)
+            self.store.found.keep(prepared.there)
             run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
         self.filing.list_findings(run.id, prepared.batches)
         outcomes = pipeline.carry_out(
@@ -215,13 +215,13 @@ class Runs:
     def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
         assert prepared.plan is not None, "only a run with a plan is applied"
         with self.store.transaction():
-            self.store.forget_there()
+            self.store.found.forget()
             self.store.stamp(prepared.stamps)
             for target, absent in prepared.absences.items():
-                self.store.absences.keep(target, absent)
+                self.store.absent.keep(target, absent)
             is_whole = self.store.own(prepared.plan, outcomes, run.number)
             self.store.snapshot.commit(prepared.settled, run.number)
-            self.store.add_ids(run.number, prepared.ids)
+            self.store.renamed.keep(run.number, prepared.ids)
             for name, value in pipeline.fingerprints(self.policy).items():
                 self.store.set_meta(name, value)
             self.store.set_meta("is_whole", "yes" if is_whole else "no")

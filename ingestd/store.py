@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import sqlite_utils
 
 from ingestd import database
-from ingestd.absences import AbsenceKeeper
 from ingestd.core.hashing import find_unsorted, hash_ids
 from ingestd.core.mapping import key_text, split_key
 from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
 from ingestd.core.pins import Stamp
 from ingestd.core.plan import Owned
-from ingestd.core.rekey import Ids
 from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State, step
 from ingestd.database import quoted, signed
 from ingestd.errors import ConfigError
+from ingestd.keepers import Absent, Found, Renamed
 from ingestd.snapshot import Place, Snapshot
 from schemas import Shape
 
@@ -110,7 +108,7 @@ class Store:
         self._db = database.connect(path)
         self._migrate()
         self.seed = int(self.meta("seed", "0"))
-        self.absences = AbsenceKeeper(self._db)
+        self.absent, self.renamed, self.found = Absent(self._db), Renamed(self._db), Found(self._db)
         self.snapshot = Snapshot(self._db, Place(path, path.with_suffix(".arrays"), self.seed), shapes)
 
     def close(self) -> None:
@@ -208,26 +206,6 @@ class Store:
         with database.transaction(self._db):
             yield
 
-    # Ids that changed ----------------------------------------------------------------------------------------
-
-    def add_ids(self, run: int, ids: Ids) -> None:
-        """Keep which ids a run changed."""
-        for table, mapping in ids.items():
-            rows = ((run, table, old, new) for old, new in mapping.items())
-            self._db.executemany("INSERT INTO ids VALUES (?, ?, ?, ?)", rows)
-
-    def id_before(self, table: str, new: str, run: int) -> str | None:
-        """Return from what id a run made this one, if it did."""
-        query = "SELECT old FROM ids WHERE table_name = ? AND new = ? AND run = ?"
-        row = self._db.execute(query, [table, new, run]).fetchone()
-        return str(row[0]) if row else None
-
-    def id_after(self, table: str, old: str, run: int) -> str | None:
-        """Return what id a run made of this one, if it did."""
-        query = "SELECT new FROM ids WHERE table_name = ? AND old = ? AND run = ?"
-        row = self._db.execute(query, [table, old, run]).fetchone()
-        return str(row[0]) if row else None
-
     # Owned target records ------------------------------------------------------------------------------------
 
     def owned(self, target: Target, keys: Hashes | None = None) -> Owned:
@@ -316,28 +294,6 @@ class Store:
             if len(one.keys):
                 self._db.executemany(f"UPDATE {_owned(one.target)} SET content = ? WHERE key_hash = ?", rows)
 
-    # What the application was found to have ------------------------------------------------------------------
-
-    def keep_there(self, found: Mapping[str, pd.DataFrame]) -> None:
-        """Keep what a plan was made from, so that it is made again as it was: applying it changes the application."""
-        self.forget_there()
-        for target, frame in found.items():
-            columns = ", ".join(f"{quoted(name)} TEXT NOT NULL" for name in frame.columns)
-            self._db.execute(f"CREATE TABLE {quoted(_THERE + target)} ({columns})")
-            marks = ", ".join("?" * len(frame.columns))
-            database.insert(self._db, f"INSERT INTO {quoted(_THERE + target)} VALUES ({marks})", frame)
-
-    def there(self, target: str) -> pd.DataFrame | None:
-        """Return what is kept of a target table, if anything is."""
-        table = quoted(_THERE + target)
-        names = [row[1] for row in self._db.execute(f"PRAGMA table_info({table})")]
-        return database.select(self._db, f"SELECT * FROM {table} ORDER BY rowid", names) if names else None
-
-    def forget_there(self) -> None:
-        """Let go of what is kept."""
-        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{_THERE}*"]).fetchall():
-            self._db.execute(f"DROP TABLE {quoted(table)}")
-
     def _own(self, group: Actions, done: Mask, run: int | None) -> None:
         table = _owned(group.target)
         if not self._owns(group.target):
@@ -369,7 +325,6 @@ class Store:
         return row is not None
 
 
-_THERE = "there_"
 _OWNED = ("key_hash", "content", "key", "active", *_BY_RUN)
 _AGAIN = """ON CONFLICT (key_hash) DO UPDATE
     SET content = excluded.content, key = excluded.key, active = 1, run = excluded.run"""

@@ -77,7 +77,7 @@ class Targets:
         """Return whether all records of the target table are looked at, not only those that changed."""
         if self.is_full or not target.is_local or any(map(self.tables.has_changed, target.lookups())):
             return True
-        if target.grace and len(self.store.absences.of(target.name)):
+        if target.grace and len(self.store.absent.of(target.name)):
             return True
         return target.source == "users" and self.tables.has_roles
 
@@ -134,7 +134,7 @@ class Targets:
 
     def _patiently(self, target: Target, actions: Sequence[Actions], grace: Grace) -> Sequence[Actions]:
         """Return the actions without the removals that are not due yet; note what is absent, where that is news."""
-        before, is_drop = self.store.absences.of(target.name), target.source in self.tables.settled
+        before, is_drop = self.store.absent.of(target.name), target.source in self.tables.settled
         actions, absent = wait(actions, grace, before, self.tables.today, is_drop=is_drop)
         if len(absent):
             self.waiting[target.name] = len(absent)

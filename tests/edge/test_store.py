@@ -347,12 +347,12 @@ def test_contents_can_be_kept_anew_without_an_action(store: Store) -> None:
 def test_what_the_application_had_is_kept_while_it_is_wanted(store: Store, tmp_path: Path) -> None:
     """Row by row as it was, for another process too; what is kept next takes its place, and then it goes."""
     found = frame(**{"id": ["b", "a"], "metadata.no": ["", "7"]})
-    store.keep_there({"our.people": found, "places": found[:0]})
+    store.found.keep({"our.people": found, "places": found[:0]})
     with closing(reopened(tmp_path)) as again:
-        kept, none = again.there("our.people"), again.there("places")
+        kept, none = again.found.of("our.people"), again.found.of("places")
     assert kept is not None and kept.equals(found)
     assert none is not None and not len(none)
-    store.keep_there({"staff": found})
-    assert (store.there("our.people"), store.there("staff") is None) == (None, False)
-    store.forget_there()
-    assert store.there("staff") is None
+    store.found.keep({"staff": found})
+    assert (store.found.of("our.people"), store.found.of("staff") is None) == (None, False)
+    store.found.forget()
+    assert store.found.of("staff") is None

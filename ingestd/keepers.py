@@ -1,0 +1,89 @@
+"""What is kept in a feed's store beside its runs, snapshot and owned records, a table or two for each kind.
+
+Writing happens inside the caller's transaction.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from ingestd import database
+from ingestd.core.grace import Absences
+from ingestd.core.rekey import Ids
+from ingestd.database import quoted, signed
+
+_THERE = "there_"
+
+
+class Absent:
+    """Which owned target records are absent and wait to be removed."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def of(self, target: str) -> Absences:
+        """Return the absences of a target table."""
+        query = "SELECT key_hash, since, drops FROM absences WHERE target = ? ORDER BY key_hash"
+        keys, since, drops = database.fetch(self._db, query, [pa.int64()] * 3, [target])
+        return Absences(database.hashes(keys), database.integers(since), database.integers(drops))
+
+    def keep(self, target: str, absent: Absences) -> None:
+        """Keep these absences of a target table, and no others."""
+        self._db.execute("DELETE FROM absences WHERE target = ?", [target])
+        names, numbers = [target] * len(absent), (absent.since.tolist(), absent.drops.tolist())
+        rows = zip(names, signed(absent.keys), *numbers, strict=True)
+        self._db.executemany("INSERT INTO absences VALUES (?, ?, ?, ?)", rows)
+
+
+class Renamed:
+    """Which ids runs changed."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def keep(self, run: int, ids: Ids) -> None:
+        """Keep which ids a run changed."""
+        for table, mapping in ids.items():
+            rows = ((run, table, old, new) for old, new in mapping.items())
+            self._db.executemany("INSERT INTO ids VALUES (?, ?, ?, ?)", rows)
+
+    def before(self, table: str, new: str, run: int) -> str | None:
+        """Return from what id a run made this one, if it did."""
+        query = "SELECT old FROM ids WHERE table_name = ? AND new = ? AND run = ?"
+        row = self._db.execute(query, [table, new, run]).fetchone()
+        return str(row[0]) if row else None
+
+    def after(self, table: str, old: str, run: int) -> str | None:
+        """Return what id a run made of this one, if it did."""
+        query = "SELECT new FROM ids WHERE table_name = ? AND old = ? AND run = ?"
+        row = self._db.execute(query, [table, old, run]).fetchone()
+        return str(row[0]) if row else None
+
+
+class Found:
+    """What the application was found to have, while a plan that was made from it is being applied."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def keep(self, found: Mapping[str, pd.DataFrame]) -> None:
+        """Keep what a plan was made from, so that it is made again as it was: applying it changes the application."""
+        self.forget()
+        for target, frame in found.items():
+            columns = ", ".join(f"{quoted(name)} TEXT NOT NULL" for name in frame.columns)
+            self._db.execute(f"CREATE TABLE {quoted(_THERE + target)} ({columns})")
+            marks = ", ".join("?" * len(frame.columns))
+            database.insert(self._db, f"INSERT INTO {quoted(_THERE + target)} VALUES ({marks})", frame)
+
+    def of(self, target: str) -> pd.DataFrame | None:
+        """Return what is kept of a target table, if anything is."""
+        table = quoted(_THERE + target)
+        names = [row[1] for row in self._db.execute(f"PRAGMA table_info({table})")]
+        return database.select(self._db, f"SELECT * FROM {table} ORDER BY rowid", names) if names else None
+
+    def forget(self) -> None:
+        """Let go of what is kept."""
+        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{_THERE}*"]).fetchall():
+            self._db.execute(f"DROP TABLE {quoted(table)}")
