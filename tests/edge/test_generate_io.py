@@ -59,10 +59,10 @@ def test_cells_come_back(tmp_path: Path, roster: Roster) -> None:
 
 
 def test_quotes_only_where_needed(tmp_path: Path) -> None:
-    """A value is quoted if it holds a comma, a quote or a line break, its quotes doubled; others are not."""
+    """A value is quoted for a comma, a quote, a line break or a blank at an end, its quotes doubled; others are not."""
     frame = pd.DataFrame({"a": ["x", "x,y", 'x"y', "x\ny", ""], "b": ["O'Fern", "é", " ", "", "z"]}, dtype="str")
     write_folder({"orgs": frame}, tmp_path)
-    assert 'a,b\nx,O\'Fern\n"x,y",é\n"x""y", \n"x\ny",\n,z\n'.encode() == (tmp_path / "orgs.csv").read_bytes()
+    assert 'a,b\nx,O\'Fern\n"x,y",é\n"x""y"," "\n"x\ny",\n,z\n'.encode() == (tmp_path / "orgs.csv").read_bytes()
 
 
 def test_large_tables_are_written_in_slices(tmp_path: Path) -> None:
