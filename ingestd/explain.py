@@ -13,7 +13,7 @@ from ingestd.core.findings import CATALOGUE
 from ingestd.core.mapping import KEY_JOIN
 from ingestd.core.model import Batch
 from ingestd.core.state import State
-from ingestd.errors import UsageError
+from ingestd.errors import UsageError, WorkerError
 from ingestd.feed import Feed
 from ingestd.policy import package_limits
 from ingestd.reading import read_package
@@ -115,7 +115,7 @@ def _found_in_drop(feed: Feed, table: str, sourced_id: str) -> Iterator[dict[str
         limits, terms = package_limits(feed.settings.package), feed.runs.policy.terms
         try:
             settled = read_package(path, limits, feed.store.snapshot, terms, Stages()).settled.get(table)
-        except PackageFault:
+        except (PackageFault, WorkerError, OSError):  # a drop that cannot be read now has nothing to say of the record
             return
     if settled is None or "sourcedId" not in settled.new.frame:
         return

@@ -160,7 +160,8 @@ class RecordTargets(Targets):
             return f"{because} (where)", none
         mine = chosen.index == record.index[0]
         if not mine.any() and target.merge_by:
-            mine = (chosen[[*target.merge_by]] == record[[*target.merge_by]].iloc[0]).all(axis=1).to_numpy()
+            names = [name for name in target.merge_by if name in chosen.columns]
+            mine = (chosen[names] == record[names].iloc[0]).all(axis=1).to_numpy()
         if not mine.any():
             return f"its {target.each} has nothing in it (each)", none
         return None, np.flatnonzero(mine)
