@@ -20,7 +20,7 @@ from ingestd.core.model import Actions, Batch, Breach
 from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rules import Joins, OnUnmapped, Rule, Rules, Target
 from ingestd.core.standing import REST, is_as_it_is, without_standing
-from ingestd.core.verbs import join
+from ingestd.core.verbs import column_of, join
 from ingestd.stages import Stages
 from ingestd.store import Store
 from ingestd.tables import Tables
@@ -133,8 +133,8 @@ class Targets:
         for rule in (target.fields or {}).values():
             if rule.lookup and rule.take:
                 frame = self.tables.after(rule.lookup, [rule.take])
-                values = frame[rule.take] if rule.take in frame.columns else [""] * len(frame)
-                found.setdefault(rule.lookup, {})[rule.take] = dict(zip(frame["sourcedId"], values, strict=True))
+                ids, values = (column_of(frame, name).to_pylist() for name in ("sourcedId", rule.take))
+                found.setdefault(rule.lookup, {})[rule.take] = dict(zip(ids, values, strict=True))
         return found
 
     def _tell(self, mapped: Mapped) -> None:
