@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test test-intake test-others lint types docs fuzz fuzz-sftp images watching
-.PHONY: live bench bench-validation bench-server lock clean
+.PHONY: live bench bench-validation bench-mapping bench-server lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -68,6 +68,9 @@ bench: $(READY) ## measure first load and daily drop
 
 bench-validation: $(READY) ## measure all rules over a million enrollments
 	$(BIN)/python tests/bench/validation.py $(ARGS)
+
+bench-mapping: $(READY) ## measure a whole district mapped anew, beside a bare read of the same drop
+	$(BIN)/python tests/bench/mapping.py $(ARGS)
 
 bench-server: $(READY) ## load, floods and tried keys on the SFTP server, beside OpenSSH
 	PYTHONPATH=tests $(BIN)/python tests/bench/server.py $(ARGS)

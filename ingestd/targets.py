@@ -23,7 +23,7 @@ from ingestd.core.pins import Stamp, plan_pinned, spare
 from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rules import Collect, Joins, OnUnmapped, Target
 from ingestd.core.standing import REST, is_as_it_is, without_standing
-from ingestd.core.verbs import join
+from ingestd.core.verbs import column_of, join
 from ingestd.policy import Policy
 from ingestd.stages import Stages
 from ingestd.store import Store
@@ -202,8 +202,8 @@ class Targets:
         for rule in (target.fields or {}).values():
             if rule.lookup and rule.take:
                 frame = self.tables.after(rule.lookup, [rule.take])
-                values = frame[rule.take] if rule.take in frame.columns else [""] * len(frame)
-                found.setdefault(rule.lookup, {})[rule.take] = dict(zip(frame["sourcedId"], values, strict=True))
+                ids, values = (column_of(frame, name).to_pylist() for name in ("sourcedId", rule.take))
+                found.setdefault(rule.lookup, {})[rule.take] = dict(zip(ids, values, strict=True))
         return found
 
     def _tell(self, mapped: Mapped) -> None:

@@ -119,3 +119,9 @@ def first_of_each(values: Hashes | Ints) -> Mask:
     first = np.zeros(len(values), bool)
     first[np.unique(values, return_index=True)[1]] = True
     return first
+
+
+def are_distinct(values: Hashes | Ints) -> bool:
+    """Return whether no two entries are the same."""
+    ordered = np.sort(values)
+    return not (ordered[1:] == ordered[:-1]).any()

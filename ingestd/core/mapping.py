@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ingestd.core import findings, verbs
 from ingestd.core.columns import arrow, to_series
-from ingestd.core.hashing import first_of_each, hash_ids, hash_rows
+from ingestd.core.hashing import are_distinct, first_of_each, hash_ids, hash_rows
 from ingestd.core.model import Batch, Hashes, Mask, Severity
 from ingestd.core.rules import METADATA, OnUnmapped, Rule, Rules, Target, names_in
 from ingestd.core.verbs import Lookups
@@ -117,7 +117,7 @@ def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
 
 
 def choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the records that give target records, once for each that they give; the index is that of `frame`."""
+    """Return the records of `frame` that give target records, once for each of these, in its order and with its index."""
     chosen = frame[verbs.fulfils(frame, target.where)] if target.where else frame
     chosen = verbs.merge(chosen, target.merge_by, target.lists) if target.merge_by else chosen
     return verbs.per_item(chosen, target.each) if target.each else chosen
@@ -173,8 +173,10 @@ def _contents(frame: pd.DataFrame, fields: Sequence[str], seed: int) -> Hashes:
 
 
 def _repeated(keys: Hashes) -> Mask:
-    first = first_of_each(keys)
-    return (keys != 0) & np.isin(keys, keys[~first]) if not first.all() else ~first
+    if are_distinct(keys):
+        return np.zeros(len(keys), bool)
+    twice: Mask = (keys != 0) & np.isin(keys, keys[~first_of_each(keys)])
+    return twice
 
 
 def _tell(target: Target, rules: Rules, unmapped: Mapping[str, int], blank: int, twice: int) -> Iterator[Batch]:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestd.core.columns import arrow, blanks, by_distinct, flat, to_series
-from ingestd.core.model import Mask
+from ingestd.core.hashing import are_distinct, first_of_each
+from ingestd.core.model import Ints, Mask
 from ingestd.core.phones import e164
 from ingestd.core.rules import Case, Conditions, Join, Rule
 from ingestd.core.safe_ids import safe_ids
@@ -17,6 +18,7 @@ from ingestd.core.safe_ids import safe_ids
 ANY = "*"
 """The entry of a value map for all values that have none of their own."""
 _UNMAPPED = "\0"
+_LARGEST = 1 << 62
 
 Lookups = Mapping[str, Mapping[str, Mapping[str, str]]]
 """`{table: {column: {sourcedId: value}}}`: what fields look up."""
@@ -68,21 +70,35 @@ def merge(frame: pd.DataFrame, by: Sequence[str], lists: Sequence[str]) -> pd.Da
 
     It has the items of all of them in each of `lists`, its own first. What is blank in all of `by` agrees with nothing.
     """
-    ids = column_of(frame, "sourcedId")
-    frame = frame.iloc[pc.sort_indices(ids).to_numpy()]
-    keys = pd.DataFrame({name: to_series(column_of(frame, name)) for name in by})
-    blank = (keys == "").all(axis=1).to_numpy()
-    group = np.where(blank, len(frame) + np.arange(len(frame)), keys.groupby(list(by), sort=False).ngroup())
-    kept = ~pd.Series(group).duplicated().to_numpy()
-    if kept.all():
+    group = _groups([column_of(frame, name) for name in by])
+    if are_distinct(group):
         return frame
-    merged = frame[kept].copy()
+    order = pc.sort_indices(column_of(frame, "sourcedId")).to_numpy()
+    group = group[order]
+    kept = np.flatnonzero(first_of_each(group))
+    kept = kept[np.argsort(order[kept])]  # records stay in the order that they have
+    merged: pd.DataFrame = frame.iloc[order[kept]].copy()
     place = pd.Index(group[kept])
     for name in lists:
-        found = items(column_of(frame, name))
+        found = items(column_of(frame, name).take(pa.array(order)))
         found["row"] = place.get_indexer(group[found["row"].to_numpy()])
         merged[name] = to_series(joined(found.drop_duplicates(), len(merged))).array
     return merged
+
+
+def _groups(columns: Sequence[pa.Array]) -> Ints:
+    """Return a number for each row that is the same where all columns are, but for rows of nothing but blanks."""
+    numbers, most = np.zeros(len(columns[0]), np.int64), 1
+    blank = np.ones(len(numbers), bool)
+    for values in columns:
+        encoded = pc.dictionary_encode(values)
+        if most * len(encoded.dictionary) > _LARGEST:
+            numbers, most = np.unique(numbers, return_inverse=True)[1], len(numbers)
+        numbers = numbers * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
+        most *= len(encoded.dictionary)
+        blank &= pc.equal(values, "").to_numpy(zero_copy_only=False)
+    numbers[blank] = most + np.flatnonzero(blank)
+    return numbers
 
 
 def joined(found: pd.DataFrame, count: int) -> pa.Array:

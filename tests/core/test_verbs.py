@@ -51,6 +51,19 @@ def test_records_that_agree_are_merged_into_the_first() -> None:
     ]
 
 
+def test_merged_records_stay_in_the_order_of_their_rows() -> None:
+    """By it a change of ids knows which target record comes of which row, whatever ids the rows have."""
+    rows = frame(
+        sourcedId=["U9", "U3", "U5", "U1"], username=["ann", "bob", "ann", ""], orgSourcedIds=["1", "2", "3", "4"]
+    )
+    merged = verbs.merge(rows, ("username",), ("orgSourcedIds",))
+    assert list(zip(merged.index, merged["sourcedId"], merged["orgSourcedIds"], strict=True)) == [
+        (1, "U3", "2"),
+        (2, "U5", "3,1"),
+        (3, "U1", "4"),
+    ]
+
+
 def test_of_several_columns_the_first_that_is_filled_counts() -> None:
     """And a blank where none is."""
     assert verbs.source(Rule(column="email", others=("username",)), USERS).to_pylist() == [
