@@ -93,7 +93,7 @@ def prepare(
         breaches += _guard_ids(settled, store)
     tables = Tables(store.snapshot, settled, policy.scope, today)
     with stages.measure("scope"):
-        found = _find_in_scope(tables, policy)
+        found, left_out = _find_in_scope(tables, policy), _about_scope(tables)
     is_full = tables.is_scoped or _is_full(examined, store, policy)
     targets = Targets(store, tables, policy, is_full, stages, read)
     actions = list(targets.actions())
@@ -105,7 +105,7 @@ def prepare(
     held_back = targets.held_back + sum(one.count.held_back for one in settled.values())
     planned = _about_plan(settled, _changed_fields(settled, tables), targets, plan, breaches, held_back)
     about = {**_about_drop(examined, batches, policy), **planned}
-    about["left_out"] += _about_scope(tables)
+    about["left_out"] += left_out
     told = tuple(breaches)
     return Prepared(
         examined, plan, batches, told, held_back, about, {}, tuple(targets.stamps), targets.there, targets.absences

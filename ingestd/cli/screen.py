@@ -220,6 +220,7 @@ def print_plan(about: Mapping[str, Any], out: Console, *reasons: RenderableType)
         out,
         Group(_head(about["state"], about["feed"], about["run"] or ""), *_bullets(report.breach_sentences(about))),
         findings(about["listed_findings"]) if about["listed_findings"] else None,
+        left_out(about),
         changeset(about["changeset"], _changed(about["state"])) if about["changeset"] else None,
         actions(about["actions"], "Actions planned") if about["actions"] else Text("Nothing to do."),
         not_done(about),

@@ -117,7 +117,7 @@ def _lacking(target: Target, frame: pd.DataFrame) -> tuple[Batch, ...]:
 
 
 def choose(target: Target, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the records of `frame` that give target records, once for each of these, in its order and with its index."""
+    """Return the records that give target records, once for each of these, in order and with the index of `frame`."""
     chosen = frame[verbs.fulfils(frame, target.where)] if target.where else frame
     chosen = verbs.merge(chosen, target.merge_by, target.lists) if target.merge_by else chosen
     return verbs.per_item(chosen, target.each) if target.each else chosen
