@@ -38,7 +38,7 @@ class FieldsReader(TomlReader):
 
     def words(self, column: Column) -> tuple[str, ...]:
         """Return the words of a column; users may have the roles that 1.2 knows as well (`core.people`)."""
-        if column.name != "role" or column not in self.tables["users"].columns:
+        if column.name != "role" or column not in self.tables["users"].columns or "roles" not in self.tables:
             return column.values
         return tuple(dict.fromkeys((*column.values, *self.tables["roles"].column("role").values)))
 
