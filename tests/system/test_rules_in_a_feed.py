@@ -133,3 +133,30 @@ def test_a_key_in_one_case_is_compared_with_all_others(tmp_path: Path) -> None:
         "update": 0,
         "remove": 0,
     }
+
+
+PERSONS = """
+[[table]]
+name = "accounts"
+from = "users"
+where = { role = ["teacher", "aide"] }
+merge_by = ["username"]
+key = ["login"]
+spread = { school = 2 }
+[table.fields]
+login = { from = "username", case = "lower" }
+id = { from = "sourcedId" }
+school = { from = "orgSourcedIds" }
+"""
+
+
+def test_the_same_person_with_two_ids_is_one_account(tmp_path: Path) -> None:
+    """Staff who share a username have all orgs of both records; when one of the records goes, the account stays."""
+    where = place(tmp_path, rules=PERSONS, more=FREE)
+    twice = [user(7, role="teacher", username="tea"), user(8, role="aide", username="tea", orgSourcedIds="D1")]
+    once(where, zip_of(added(DAY_1, "users", *twice)))
+    assert live_of(where, "accounts", "id", key="login") == {"tea": "U7"}
+    assert live_of(where, "accounts", "school_2", key="login") == {"tea": "D1"}
+    once(where, zip_of(added(DAY_1, "users", twice[1])))
+    assert live_of(where, "accounts", "id", key="login") == {"tea": "U8"}
+    assert live_of(where, "accounts", "school_2", key="login") == {"tea": ""}
