@@ -312,5 +312,6 @@ def test_what_is_owned_is_what_was_done(history: list[tuple[Kind, tuple[str, str
                 expected[key] = content
         world.reopen()
         found = world.store.owned(target)
+        owned = dict(zip(found.key_fields[0].to_pylist(), found.contents.tolist(), strict=True))
         world.store.close()
-    assert dict(zip(found.key_fields[0].to_pylist(), found.contents.tolist(), strict=True)) == expected
+    assert owned == expected
