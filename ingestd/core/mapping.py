@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ingestd.core import findings, verbs
 from ingestd.core.columns import arrow, to_series
-from ingestd.core.hashing import are_distinct, first_of_each, hash_ids, hash_rows
+from ingestd.core.hashing import are_distinct, first_of_each, hash_ids, hash_rows, seed_of
 from ingestd.core.model import Batch, Hashes, Mask, Severity
 from ingestd.core.rules import METADATA, OnUnmapped, Rule, Rules, Target, names_in
 from ingestd.core.verbs import Lookups
@@ -77,7 +77,7 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
         target=target,
         frame=made,
         keys=keys,
-        contents=_contents(made, compared(target, list(made.columns)), seed),
+        contents=_contents(target, made, seed),
         held=held,
         unmapped=unmapped,
         batches=(
@@ -167,9 +167,21 @@ def _look_up(rule: Rule, frame: pd.DataFrame, lookups: Lookups) -> pa.Array:
     return verbs.look_up(rule, verbs.item(rule, verbs.source(rule, frame)), lookups)
 
 
-def _contents(frame: pd.DataFrame, fields: Sequence[str], seed: int) -> Hashes:
-    """Return the hash of what is compared; records of nothing but a key are all alike."""
-    return hash_rows(frame, fields, seed) if fields else np.ones(len(frame), np.uint64)
+def _contents(target: Target, frame: pd.DataFrame, seed: int) -> Hashes:
+    """Return the hash of what is compared; records of nothing but a key are all alike.
+
+    Blank cells do not count in it, so the names of fields do: one that is compared from now on, or again, may be filled
+    in the application still where it is blank by the rules. Of tables without fields new columns come with the roster.
+    """
+    fields = compared(target, list(frame.columns))
+    if not fields:
+        return np.ones(len(frame), np.uint64)
+    contents = hash_rows(frame, fields, seed)
+    if target.fields is None:
+        return contents
+    contents += np.uint64(seed_of(seed, *sorted(fields)))
+    contents[contents == 0] = 1
+    return contents
 
 
 def _repeated(keys: Hashes) -> Mask:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import pandas as pd
+import pytest
 from examples import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -410,4 +411,22 @@ def test_what_is_changed_and_changed_back_leaves_nothing_to_do(
         life.take(None, other_rules, other_scope)
         life.take(None, rules, scope)
         assert life.active(rules) == before
+        life.world.store.close()
+
+
+PEOPLE: Toml = {"name": "people", "from": "users", "key": ["id"]}
+WITH = {"id": {"from": "sourcedId"}, "a": {"from": "givenName"}, "b": {"from": "identifier"}}
+WITHOUT = {name: WITH[name] for name in ("id", "a")}
+
+
+@pytest.mark.parametrize("before", [{"fields": WITHOUT}, {"fields": WITH, "update": ["a"]}])
+def test_a_field_that_is_told_again_is_told_although_it_is_blank_by_now(before: Toml) -> None:
+    """The application has what it was told when the field was told last, and no longer what the roster has."""
+    rules, others = rules_of([{**PEOPLE, "fields": WITH}]), rules_of([{**PEOPLE, **before}])
+    filled, blank = ({"orgs": [org("O1")], "users": [user("U1", identifier=one)]} for one in ("x", ""))
+    with TemporaryDirectory() as folder:
+        life = Life(World(Path(folder)))
+        for roster, known in ((filled, rules), (filled, others), (blank, others), (blank, rules)):
+            life.take(roster, known, Scope())
+        assert life.active(rules) == {"people": {("U1",): {"id": "U1", "a": "Ann", "b": ""}}}
         life.world.store.close()
