@@ -14,25 +14,24 @@ from ingestd.core.grace import Absences
 from ingestd.core.rekey import Ids
 from ingestd.database import quoted, signed
 
-_THERE = "there_"
-
 
 class Absent:
-    """Which owned target records are absent and wait to be removed."""
+    """Which owned target records of a sink are absent and wait to be removed; `prefix` tells sinks apart."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, prefix: str = "") -> None:
         self._db = db
+        self._prefix = prefix
 
     def of(self, target: str) -> Absences:
         """Return the absences of a target table."""
         query = "SELECT key_hash, since, drops FROM absences WHERE target = ? ORDER BY key_hash"
-        keys, since, drops = database.fetch(self._db, query, [pa.int64()] * 3, [target])
+        keys, since, drops = database.fetch(self._db, query, [pa.int64()] * 3, [self._prefix + target])
         return Absences(database.hashes(keys), database.integers(since), database.integers(drops))
 
     def keep(self, target: str, absent: Absences) -> None:
         """Keep these absences of a target table, and no others."""
-        self._db.execute("DELETE FROM absences WHERE target = ?", [target])
-        names, numbers = [target] * len(absent), (absent.since.tolist(), absent.drops.tolist())
+        self._db.execute("DELETE FROM absences WHERE target = ?", [self._prefix + target])
+        names, numbers = [self._prefix + target] * len(absent), (absent.since.tolist(), absent.drops.tolist())
         rows = zip(names, signed(absent.keys), *numbers, strict=True)
         self._db.executemany("INSERT INTO absences VALUES (?, ?, ?, ?)", rows)
 
@@ -63,27 +62,28 @@ class Renamed:
 
 
 class Found:
-    """What the application was found to have, while a plan that was made from it is being applied."""
+    """What a sink was found to have, while a plan that was made from it is being applied; `prefix` tells sinks apart."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, prefix: str = "") -> None:
         self._db = db
+        self._name = f"found_{prefix}" if prefix else "there_"
 
     def keep(self, found: Mapping[str, pd.DataFrame]) -> None:
         """Keep what a plan was made from, so that it is made again as it was: applying it changes the application."""
         self.forget()
         for target, frame in found.items():
             columns = ", ".join(f"{quoted(name)} TEXT NOT NULL" for name in frame.columns)
-            self._db.execute(f"CREATE TABLE {quoted(_THERE + target)} ({columns})")
+            self._db.execute(f"CREATE TABLE {quoted(self._name + target)} ({columns})")
             marks = ", ".join("?" * len(frame.columns))
-            database.insert(self._db, f"INSERT INTO {quoted(_THERE + target)} VALUES ({marks})", frame)
+            database.insert(self._db, f"INSERT INTO {quoted(self._name + target)} VALUES ({marks})", frame)
 
     def of(self, target: str) -> pd.DataFrame | None:
         """Return what is kept of a target table, if anything is."""
-        table = quoted(_THERE + target)
+        table = quoted(self._name + target)
         names = [row[1] for row in self._db.execute(f"PRAGMA table_info({table})")]
         return database.select(self._db, f"SELECT * FROM {table} ORDER BY rowid", names) if names else None
 
     def forget(self) -> None:
         """Let go of what is kept."""
-        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{_THERE}*"]).fetchall():
+        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{self._name}*"]).fetchall():
             self._db.execute(f"DROP TABLE {quoted(table)}")

@@ -1,0 +1,196 @@
+"""The target records in one sink that ingestd made, and what else must be known of them; a part of the feed's store."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from ingestd import database
+from ingestd.core.hashing import find_unsorted, hash_ids
+from ingestd.core.mapping import key_text, split_key
+from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
+from ingestd.core.pins import Stamp
+from ingestd.core.plan import Owned
+from ingestd.core.rules import Target
+from ingestd.database import quoted, signed
+from ingestd.errors import ConfigError
+from ingestd.keepers import Absent, Found
+
+BY_RUN = ("made", "run")
+"""The columns with the numbers of the runs that made a record, and last wrote it."""
+_OWNED = ("key_hash", "content", "key", "active", *BY_RUN)
+_AGAIN = """ON CONFLICT (key_hash) DO UPDATE
+    SET content = excluded.content, key = excluded.key, active = 1, run = excluded.run"""
+
+
+class Settings(Protocol):
+    """Keeps values by name, and has the feed's seed."""
+
+    seed: int
+
+    def meta(self, key: str, default: str) -> str:
+        """Return a kept value."""
+        ...
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an owned target record stands: whether it is active, and the numbers of the runs that made and last wrote it.
+
+    The numbers are None for what was done before they were kept.
+    """
+
+    active: bool
+    made: int | None
+    run: int | None
+
+
+class OwnedRecords:
+    """The owned target records of one sink. Writing happens inside the caller's transaction.
+
+    `absent` are those that wait to be removed, `found` is what the sink was found to have before a plan.
+    """
+
+    def __init__(self, settings: Settings, db: sqlite3.Connection, prefix: str) -> None:
+        self._settings = settings
+        self._db = db
+        self._prefix = prefix
+        self.seed = settings.seed
+        self.absent, self.found = Absent(db, prefix), Found(db, prefix)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all that was planned for the sink was done; if not, all of it is planned anew."""
+        return self._settings.meta(f"is_whole{self._prefix}", "yes") == "yes"
+
+    def set_whole(self, *, is_whole: bool) -> None:
+        """Keep whether all that was planned was done."""
+        self._settings.set_meta(f"is_whole{self._prefix}", "yes" if is_whole else "no")
+
+    def owned(self, target: Target, keys: Hashes | None = None) -> Owned:
+        """Return the active target records that ingestd created; only those with a key in `keys` if given.
+
+        Raises:
+            ConfigError: the rules give the table another key than that by which its records were made.
+        """
+        pairs = self._pairs(target, keys)
+        return Owned(pairs[0::2], pairs[1::2], lambda some: self._key_fields(target, some))
+
+    def _pairs(self, target: Target, keys: Hashes | None) -> Hashes:
+        """Return key and content of owned records, one after the other."""
+        if not self._owns(target.name):
+            return np.zeros(0, np.uint64)
+        self._check_key(target.name, target.key)
+        query = f"SELECT key_hash, content FROM {self._table(target.name)} WHERE active = 1"
+        if keys is None:
+            return database.fetch_hashes(self._db, query)
+        some = [
+            database.fetch_hashes(self._db, f"{query} AND key_hash IN ({', '.join('?' * len(part))})", part)
+            for part in database.slices(keys.view(np.int64))
+        ]
+        return np.concatenate(some) if some else np.zeros(0, np.uint64)
+
+    def _key_fields(self, target: Target, keys: Hashes) -> list[pa.Array]:
+        """Return the key fields of owned records, in the order of the keys asked for."""
+        types = [pa.int64(), pa.large_string()]
+        parts: list[list[pa.Array]] = [[pa.array([], kind)] for kind in types]
+        for some in database.slices(keys.view(np.int64)):
+            query = f"SELECT key_hash, key FROM {self._table(target.name)} WHERE key_hash IN ({', '.join('?' * len(some))})"
+            for part, column in zip(parts, database.fetch(self._db, query, types, some), strict=True):
+                part.append(column)
+        found, text = (pa.concat_arrays(part) for part in parts)
+        at = find_unsorted(keys, database.hashes(found))
+        return split_key(text.take(pa.array(at)), len(target.key))
+
+    def _check_key(self, target: str, key: Sequence[str]) -> None:
+        kept = json.loads(self._settings.meta(f"key of {self._prefix}{target}", json.dumps(key)))
+        if kept != list(key):
+            words = f"its records were made with the key {kept}; a table of another key needs another name"
+            raise ConfigError([f"table.{target}.key: {words}"])
+
+    def owns(self, target: str, key: str) -> bool | None:
+        """Return whether the target record of that key is active, or None if ingestd does not own it."""
+        found = self.standing(target, key)
+        return found.active if found else None
+
+    def standing(self, target: str, key: str) -> Standing | None:
+        """Return how the target record of that key stands, or None if ingestd does not own it."""
+        if not self._owns(target):
+            return None
+        row = self._db.execute(f"SELECT active, made, run FROM {self._table(target)} WHERE key = ?", [key]).fetchone()
+        return Standing(bool(row[0]), row[1], row[2]) if row else None
+
+    def ever_owned(self, target: str, keys: Hashes) -> Hashes:
+        """Return which of these keys are those of target records that ingestd owns, active or not."""
+        if not self._owns(target):
+            return keys[:0]
+        query = f"SELECT key_hash FROM {self._table(target)} WHERE key_hash IN (%s)"
+        some = [
+            database.fetch_hashes(self._db, query % ", ".join("?" * len(part)), part)
+            for part in database.slices(keys.view(np.int64))
+        ]
+        return np.concatenate(some) if some else keys[:0]
+
+    def count_owned(self, target: str, at_most: int = -1) -> int:
+        """Return how many active target records ingestd owns in a target table; counting stops at `at_most`."""
+        if not self._owns(target):
+            return 0
+        some = f"SELECT 1 FROM {self._table(target)} WHERE active = 1 LIMIT ?"
+        return int(self._db.execute(f"SELECT count(*) FROM ({some})", [at_most]).fetchone()[0])
+
+    def own(self, plan: Plan, outcomes: Sequence[Outcome], run: int | None = None) -> bool:
+        """Record what was done to target records, and by which run. Return whether all of it was."""
+        for group, outcome in zip(plan.actions, outcomes, strict=True):
+            done = np.ones(len(group), bool)
+            done[list(outcome.failed)] = False
+            self._own(group, done, run)
+        return not any(outcome.failed for outcome in outcomes)
+
+    def stamp(self, stamps: Sequence[Stamp]) -> None:
+        """Keep other contents of owned records, to which nothing was done."""
+        for one in stamps:
+            rows = zip(signed(one.contents), signed(one.keys), strict=True)
+            if len(one.keys):
+                self._db.executemany(f"UPDATE {self._table(one.target)} SET content = ? WHERE key_hash = ?", rows)
+
+    def _own(self, group: Actions, done: Mask, run: int | None) -> None:
+        table = self._table(group.target)
+        if not self._owns(group.target):
+            columns = (
+                "key_hash INTEGER PRIMARY KEY, content INTEGER NOT NULL, key TEXT NOT NULL, active INTEGER NOT NULL"
+            )
+            self._db.execute(f"CREATE TABLE {table} ({columns}, {', '.join(f'{one} INTEGER' for one in BY_RUN)})")
+            self._settings.set_meta(f"key of {self._prefix}{group.target}", json.dumps(group.key))
+        rows = np.flatnonzero(done)
+        rows = rows[np.argsort(group.keys[rows].view(np.int64))]  # in the order of the table, or SQLite is slow
+        keys, contents = signed(group.keys[rows]), signed(group.contents[rows])
+        if group.kind is Kind.REKEY:
+            new = key_text(group.frame.iloc[rows], group.new_key)
+            change = "SET key_hash = ?, key = ?, run = ? WHERE key_hash = ? AND active = 1"
+            renamed = zip(signed(hash_ids(new, self.seed)), new.to_pylist(), repeat(run), keys)
+            self._db.executemany(f"UPDATE OR REPLACE {table} {change}", renamed)
+        elif group.kind is not Kind.REMOVE:
+            texts = key_text(group.frame[list(group.key)].iloc[rows], group.key).to_pylist()
+            statement = f"INSERT INTO {table} ({', '.join(_OWNED)}) VALUES (?, ?, ?, 1, ?, ?) {_AGAIN}"
+            self._db.executemany(statement, zip(keys, contents, texts, repeat(run), repeat(run)))
+        elif group.on_absent is OnAbsent.DELETE:
+            self._db.executemany(f"DELETE FROM {table} WHERE key_hash = ?", ((key,) for key in keys))
+        else:
+            statement = f"UPDATE {table} SET active = 0, run = ? WHERE key_hash = ?"
+            self._db.executemany(statement, zip(repeat(run), keys))
+
+    def _owns(self, target: str) -> bool:
+        row = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [f"owned_{self._prefix}{target}"]).fetchone()
+        return row is not None
+
+    def _table(self, target: str) -> str:
+        return quoted(f"owned_{self._prefix}{target}")
