@@ -77,7 +77,7 @@ def map_records(target: Target, frame: pd.DataFrame, lookups: Lookups, rules: Ru
         target=target,
         frame=made,
         keys=keys,
-        contents=_contents(target, made, seed),
+        contents=contents_of(target, made, compared(target, list(made.columns)), seed),
         held=held,
         unmapped=unmapped,
         batches=(
@@ -167,13 +167,12 @@ def _look_up(rule: Rule, frame: pd.DataFrame, lookups: Lookups) -> pa.Array:
     return verbs.look_up(rule, verbs.item(rule, verbs.source(rule, frame)), lookups)
 
 
-def _contents(target: Target, frame: pd.DataFrame, seed: int) -> Hashes:
-    """Return the hash of what is compared; records of nothing but a key are all alike.
+def contents_of(target: Target, frame: pd.DataFrame, fields: Sequence[str], seed: int) -> Hashes:
+    """Return the hash of what is compared in each record; records of nothing but a key are all alike.
 
     Blank cells do not count in it, so the names of fields do: one that is compared from now on, or again, may be filled
     in the application still where it is blank by the rules. Of tables without fields new columns come with the roster.
     """
-    fields = compared(target, list(frame.columns))
     if not fields:
         return np.ones(len(frame), np.uint64)
     contents = hash_rows(frame, fields, seed)

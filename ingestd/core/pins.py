@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from ingestd.core.hashing import find_unsorted, hash_ids, hash_rows, is_member, seed_of
-from ingestd.core.mapping import Mapped, compared
+from ingestd.core.hashing import find_unsorted, hash_ids, is_member, seed_of
+from ingestd.core.mapping import Mapped, compared, contents_of
 from ingestd.core.model import Actions, Hashes, Kind, Mask
 from ingestd.core.plan import Owned, plan_target
 
@@ -122,7 +122,8 @@ def _under(mapped: Mapped, pinned: Pinned) -> Mapped:
     for names, keys in pinned.parts.items():
         rows = np.flatnonzero(is_member(mapped.keys, keys))
         rest = [name for name in fields if name not in names]
-        contents[rows] = hash_rows(mapped.frame.iloc[rows], rest, pinned.seed) + pinned.stands_for(names)
+        beside = contents_of(mapped.target, mapped.frame.iloc[rows], rest, pinned.seed)
+        contents[rows] = beside + pinned.stands_for(names)
     return replace(mapped, contents=contents, held=mapped.held | is_member(mapped.keys, pinned.records))
 
 

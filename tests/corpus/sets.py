@@ -169,7 +169,8 @@ def taken(
 
 
 def partly(
-    name: str, bad: Sent, code: str, file: str, line: int, *, twin: Sent = PLAIN, held_back: int = 1, says: str = "",
+    name: str, bad: Sent, code: str, file: str, line: int | None, *, twin: Sent = PLAIN, held_back: int = 1,
+    says: str = "",
     feed: str = "", day_1: Made = FIRST.zip,
 ) -> Case:  # fmt: skip
     """Return a case of which records are held back, and the rest is taken over."""
