@@ -6,12 +6,12 @@ import pandas as pd
 
 from ingestd.core.rules import Target
 from ingestd.errors import ConfigError
+from ingestd.owned import OwnedRecords
 from ingestd.sinks.base import Readable, Sink, unreadable
-from ingestd.store import Store
 from ingestd.targets import Read
 
 
-def reader(open_sink: Callable[[], Sink], kind: str, store: Store, *, is_applying: bool) -> Read:
+def reader(open_sink: Callable[[], Sink], kind: str, records: OwnedRecords, *, is_applying: bool) -> Read:
     """Return what reads a target table for adoption: the key of each record, and the fields to match by.
 
     A run that is being applied gets what its plan was made from: it may be done by now, and must be planned as it was,
@@ -20,7 +20,7 @@ def reader(open_sink: Callable[[], Sink], kind: str, store: Store, *, is_applyin
     Args:
         open_sink: gives the sink, which is opened only if it is wanted.
         kind: the sink's.
-        store: has what there was.
+        records: have what there was.
         is_applying: whether a plan is being applied.
     """
 
@@ -31,7 +31,7 @@ def reader(open_sink: Callable[[], Sink], kind: str, store: Store, *, is_applyin
             ConfigError: the sink cannot tell.
             SinkError: it fails to.
         """
-        kept = store.found.of(target.name) if is_applying else None
+        kept = records.found.of(target.name) if is_applying else None
         if kept is not None:
             return kept
         sink = open_sink()

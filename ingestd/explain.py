@@ -15,11 +15,12 @@ from ingestd.core.model import Batch
 from ingestd.core.state import State
 from ingestd.errors import UsageError, WorkerError
 from ingestd.feed import Feed
+from ingestd.owned import Standing
 from ingestd.policy import package_limits
 from ingestd.reading import read_package
 from ingestd.snapshot import Version
 from ingestd.stages import Stages
-from ingestd.store import Run, Standing
+from ingestd.store import Run
 from ingestd.tables import Tables
 from ingestd.today import RecordTargets, not_given, root_words, scope_of
 from ingestd.unpack import PackageFault
@@ -58,7 +59,7 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
     runs = {run.number: run.document for run in feed.store.runs()}
     policy = feed.runs.policy
     tables = Tables(feed.store.snapshot, {}, policy.scope, feed.runs.today())
-    targets = RecordTargets(feed.store, tables, policy, True, Stages())
+    targets = RecordTargets(feed.runs.sinks.first, tables, policy, True, Stages(), feed=feed.name)
     owned = list(_owned(targets, table, versions))
     return {
         "feed": feed.name,
@@ -173,7 +174,7 @@ def _owned(targets: RecordTargets, table: str, versions: list[Version]) -> Itera
     frame = pd.DataFrame([version.values for version in versions]).fillna("").astype(TEXT)
     for target in targets.policy.rules.targets if versions else ():
         for key in targets.keys_of(target, frame) if target.source == table else ():
-            standing = targets.store.standing(target.name, key)
+            standing = targets.records.standing(target.name, key)
             if standing is not None:
                 yield target.name, key.replace(KEY_JOIN, ", "), standing
 

@@ -16,9 +16,10 @@ from ingestd.core.rules import Rules
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import UsageError
 from ingestd.feedloop import Taken
+from ingestd.guarding import changed_ids
 from ingestd.intake import PATIENCE, Claims, finish_claim
 from ingestd.opening import open_served, open_source
-from ingestd.pipeline import Prepared, changed_ids
+from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
 from ingestd.runs import Clock, Runs, Stop, modes_of, utc_now

@@ -62,7 +62,7 @@ class Renamed:
 
 
 class Found:
-    """What a sink was found to have, while a plan that was made from it is being applied; `prefix` tells sinks apart."""
+    """What a sink was found to have, while a plan made from it is being applied; `prefix` tells sinks apart."""
 
     def __init__(self, db: sqlite3.Connection, prefix: str = "") -> None:
         self._db = db
@@ -85,5 +85,7 @@ class Found:
 
     def forget(self) -> None:
         """Let go of what is kept."""
-        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{self._name}*"]).fetchall():
+        for (table,) in self._db.execute(
+            "SELECT name FROM sqlite_master WHERE name GLOB ?", [f"{self._name}*"]
+        ).fetchall():
             self._db.execute(f"DROP TABLE {quoted(table)}")

@@ -64,17 +64,18 @@ class OwnedRecords:
         self._settings = settings
         self._db = db
         self._prefix = prefix
+        self._whole = f"is_whole {prefix}" if prefix else "is_whole"
         self.seed = settings.seed
         self.absent, self.found = Absent(db, prefix), Found(db, prefix)
 
     @property
     def is_whole(self) -> bool:
-        """Return whether all that was planned for the sink was done; if not, all of it is planned anew."""
-        return self._settings.meta(f"is_whole{self._prefix}", "yes") == "yes"
+        """Return whether all that was planned for the sink was done; if not, or if it is new, all is planned anew."""
+        return self._settings.meta(self._whole, "no" if self._prefix else "yes") == "yes"
 
     def set_whole(self, *, is_whole: bool) -> None:
         """Keep whether all that was planned was done."""
-        self._settings.set_meta(f"is_whole{self._prefix}", "yes" if is_whole else "no")
+        self._settings.set_meta(self._whole, "yes" if is_whole else "no")
 
     def owned(self, target: Target, keys: Hashes | None = None) -> Owned:
         """Return the active target records that ingestd created; only those with a key in `keys` if given.
@@ -104,7 +105,8 @@ class OwnedRecords:
         types = [pa.int64(), pa.large_string()]
         parts: list[list[pa.Array]] = [[pa.array([], kind)] for kind in types]
         for some in database.slices(keys.view(np.int64)):
-            query = f"SELECT key_hash, key FROM {self._table(target.name)} WHERE key_hash IN ({', '.join('?' * len(some))})"
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT key_hash, key FROM {self._table(target.name)} WHERE key_hash IN ({marks})"
             for part, column in zip(parts, database.fetch(self._db, query, types, some), strict=True):
                 part.append(column)
         found, text = (pa.concat_arrays(part) for part in parts)
@@ -189,7 +191,9 @@ class OwnedRecords:
             self._db.executemany(statement, zip(repeat(run), keys))
 
     def _owns(self, target: str) -> bool:
-        row = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [f"owned_{self._prefix}{target}"]).fetchone()
+        row = self._db.execute(
+            "SELECT 1 FROM sqlite_master WHERE name = ?", [f"owned_{self._prefix}{target}"]
+        ).fetchone()
         return row is not None
 
     def _table(self, target: str) -> str:

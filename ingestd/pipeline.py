@@ -6,12 +6,11 @@
 apply are made by the same code (law 3).
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from math import ceil, isinf
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pandas as pd
 import stamina
@@ -20,17 +19,16 @@ from ingestd import rekey
 from ingestd.core import document, findings
 from ingestd.core.administrators import missing_administrators
 from ingestd.core.grace import Absences
-from ingestd.core.guard import guard, guard_held_back, largest_at_risk
-from ingestd.core.identity import Pairs, breach_of, fewest_of, pair_ids
-from ingestd.core.model import Actions, Batch, Breach, Changes, Kind, Outcome, Plan
+from ingestd.core.model import Batch, Breach, Outcome, Plan
 from ingestd.core.pins import Stamp
-from ingestd.core.plan import make_plan
+from ingestd.core.plan import make_plan, together
 from ingestd.core.rekey import Ids
-from ingestd.core.roster import Settled, losses
+from ingestd.core.roster import Settled
 from ingestd.core.scope import WORDS
 from ingestd.core.scoping import missing_orgs
 from ingestd.errors import IngestdError, TransientSinkError
 from ingestd.examine import Examined
+from ingestd.guarding import guard_roster, guard_targets
 from ingestd.policy import Policy
 from ingestd.sinks.base import Sink
 from ingestd.stages import Stages
@@ -38,17 +36,35 @@ from ingestd.store import Store
 from ingestd.tables import Tables
 from ingestd.targets import Read, Targets
 
+_One = TypeVar("_One")
 TRIES = 3
 """How often a sink is asked within one run, with a growing pause between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is to be done in one sink, and what is to be kept of it then.
+
+    `stamps` are of owned records, `there` is what the sink was found to have, `absences` what waits, by target table.
+    """
+
+    plan: Plan
+    stamps: tuple[Stamp, ...] = ()
+    there: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    absences: Mapping[str, Absences] = field(default_factory=dict)
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether it changes nothing, neither in the sink nor in what is kept of it."""
+        return not self.plan and not self.absences and not any(len(one.keys) for one in self.stamps)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A run as far as its plan. `examined` is None for a re-plan without a drop, `plan` None for a rejected drop.
 
-    `ids` has the ids that change, of a run that changes them. `stamps` are to be kept of owned records, `there` is what
-    the application was found to have, `absences` what is
-    absent and waits, by target table.
+    `shares` has what is to be done in each sink, by name; the plan stands for them all. `ids` has the ids that change,
+    of a run that changes them.
     """
 
     examined: Examined | None
@@ -57,15 +73,13 @@ class Prepared:
     breaches: tuple[Breach, ...]
     held_back: int
     document: Mapping[str, Any]
+    shares: Mapping[str, Share] = field(default_factory=dict)
     ids: Ids = field(default_factory=dict)
-    stamps: tuple[Stamp, ...] = ()
-    there: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    absences: Mapping[str, Absences] = field(default_factory=dict)
 
     @property
     def is_idle(self) -> bool:
-        """Return whether applying it would change nothing, neither in the application nor in what is kept of it."""
-        return not self.plan and not self.absences and not any(len(one.keys) for one in self.stamps)
+        """Return whether applying it would change nothing."""
+        return all(share.is_idle for share in self.shares.values())
 
     @property
     def settled(self) -> Mapping[str, Settled]:
@@ -73,46 +87,49 @@ class Prepared:
         return self.examined.settled if self.examined else {}
 
 
+Sinks = Mapping[str, Read | None]
+"""The sinks of a feed by name, each with what reads it, if the rules may ask what it has."""
+ONE: Sinks = MappingProxyType({"sqlite": None})
+
+
 def prepare(
-    examined: Examined | None, store: Store, policy: Policy, today: date, stages: Stages, read: Read | None = None
+    examined: Examined | None, store: Store, policy: Policy, today: date, stages: Stages, sinks: Sinks = ONE
 ) -> Prepared:
     """Take what was read of a package, or the snapshot alone, as far as the plan. Nothing is changed.
 
-    `today` is the day in the feed's time zone, by which classes and terms come in and go. `read` gives what the
-    application has, for rules that adopt it.
+    `today` is the day in the feed's time zone, by which classes and terms come in and go.
 
     Raises:
-        SinkError: the application cannot be read.
+        SinkError: a sink cannot be read.
         StoppingError: asked to stop.
     """
     if examined and examined.is_rejected:
         return _rejected(examined, policy)
     settled = examined.settled if examined else {}
     with stages.measure("guard"):
-        breaches = [*(examined.breaches if examined else ()), *_guard_roster(settled, store, policy)]
-        breaches += _guard_ids(settled, store)
+        breaches = [*(examined.breaches if examined else ()), *guard_roster(settled, store, policy)]
     tables = Tables(store.snapshot, settled, policy.scope, today)
     with stages.measure("scope"):
         found, left_out = _find_in_scope(tables, policy), _about_scope(tables)
     is_full = tables.is_scoped or _is_full(examined, store, policy)
-    targets = Targets(store, tables, policy, is_full, stages, read)
-    actions = list(targets.actions())
+    made = {
+        name: Targets(records, tables, policy, is_full or not records.is_whole, stages, read)
+        for name, read in sinks.items()
+        for records in (store.at(name),)
+    }
+    shares = {name: _share(targets, stages) for name, targets in made.items()}
     with stages.measure("guard"):
-        breaches += [*targets.breaches, *_guard_targets(actions, breaches, store, policy)]
-    with stages.measure("plan"):
-        plan = make_plan(actions)
-    batches = (*(examined.batches if examined else ()), *found, *targets.batches)
-    held_back = targets.held_back + sum(one.count.held_back for one in settled.values())
-    planned = _about_plan(settled, _changed_fields(settled, tables), targets, plan, breaches, held_back)
-    about = {**_about_drop(examined, batches, policy), **planned}
+        breaches = _distinct([*breaches, *_guard_shares(shares, made, breaches, policy)])
+    planned = _Planned(shares, made)
+    batches = tuple(_distinct([*(examined.batches if examined else ()), *found, *planned.batches]))
+    held_back = planned.held_back + sum(one.count.held_back for one in settled.values())
+    about = _about_plan(settled, _changed_fields(settled, tables), planned, breaches, held_back)
+    about = {**_about_drop(examined, batches, policy), **about}
     about["left_out"] += left_out
-    told = tuple(breaches)
-    return Prepared(
-        examined, plan, batches, told, held_back, about, {}, tuple(targets.stamps), targets.there, targets.absences
-    )
+    return Prepared(examined, planned.plan, batches, tuple(breaches), held_back, about, shares)
 
 
-def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: Stages) -> Prepared:
+def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: Stages, sinks: Sinks = ONE) -> Prepared:
     """Take a change of ids as far as the plan. Nothing is changed.
 
     No limit holds what was asked for record by record; only what else is to be planned is guarded.
@@ -125,32 +142,72 @@ def prepare_rekey(ids: Ids, store: Store, policy: Policy, today: date, stages: S
         rekey.check(ids, store)
         settled = rekey.changes(ids, store)
     examined = Examined(None, {}, settled, (), ())
-    planned = {name: one for name, one in settled.items() if name not in policy.terms.left_out}
-    tables = Tables(store.snapshot, planned, policy.scope, today)
+    changing = {name: one for name, one in settled.items() if name not in policy.terms.left_out}
+    tables = Tables(store.snapshot, changing, policy.scope, today)
     is_full = tables.is_scoped or _is_full(examined, store, policy)
-    targets = rekey.RekeyTargets(store, tables, policy, is_full, stages)
-    actions = list(targets.actions())
-    breaches = [*targets.breaches, *(_guard_targets(actions, (), store, policy) if is_full else ())]
-    with stages.measure("plan"):
-        plan = make_plan(actions)
-    fields = {name: document.changed_fields(tables.before(name), one.new.frame) for name, one in planned.items()}
+    made = {
+        name: rekey.RekeyTargets(records, tables, policy, is_full or not records.is_whole, stages)
+        for name in sinks
+        for records in (store.at(name),)
+    }
+    shares = {name: _share(targets, stages) for name, targets in made.items()}
+    breaches = _guard_shares(shares, made, (), policy) if any(one.is_full for one in made.values()) else []
+    planned = _Planned(shares, made)
+    batches = tuple(_distinct(planned.batches))
+    fields = {name: document.changed_fields(tables.before(name), one.new.frame) for name, one in changing.items()}
     about = {
-        **_about_drop(None, targets.batches, policy),
-        **_about_plan(settled, fields, targets, plan, breaches, targets.held_back),
+        **_about_drop(None, batches, policy),
+        **_about_plan(settled, fields, planned, breaches, planned.held_back),
         "rekey": {name: len(one) for name, one in ids.items()},
     }
-    return Prepared(examined, plan, tuple(targets.batches), tuple(breaches), targets.held_back, about, ids)
+    return Prepared(examined, planned.plan, batches, tuple(breaches), planned.held_back, about, shares, ids)
 
 
-def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, stages: Stages) -> Sequence[Outcome]:
+def _share(targets: Targets, stages: Stages) -> Share:
+    actions = list(targets.actions())
+    with stages.measure("plan"):
+        plan = make_plan(actions)
+    return Share(plan, tuple(targets.stamps), targets.there, targets.absences)
+
+
+def _distinct(found: Iterable[_One]) -> list[_One]:
+    """Return what several sinks told, each thing once."""
+    return list({repr(one): one for one in found}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """The planning of all sinks, and what is told of it: the largest plan stands for all, by a digest over all."""
+
+    shares: Mapping[str, Share]
+    made: Mapping[str, Targets]
+
+    @property
+    def batches(self) -> list[Batch]:
+        return [batch for one in self.made.values() for batch in one.batches]
+
+    @property
+    def held_back(self) -> int:
+        return max((one.held_back for one in self.made.values()), default=0)
+
+    @property
+    def largest(self) -> str:
+        return max(self.shares, key=lambda name: len(self.shares[name].plan))
+
+    @property
+    def plan(self) -> Plan:
+        if len(self.shares) == 1:
+            return self.shares[self.largest].plan
+        return together({name: share.plan for name, share in self.shares.items()}, self.largest)
+
+
+def carry_out(plan: Plan, sink: Sink, *, once: str, run: str, at: str, stages: Stages) -> Sequence[Outcome]:
     """Apply a plan through a sink; a transient fault is tried again.
 
     Raises:
         SinkError: the sink did nothing.
     """
-    if prepared.plan is None:
-        raise IngestdError("a rejected drop has no plan to carry out")
-    total, done = len(prepared.plan), 0
+    total, done = len(plan), 0
 
     def progress(count: int) -> None:
         nonlocal done
@@ -160,7 +217,7 @@ def carry_out(prepared: Prepared, sink: Sink, *, once: str, run: str, at: str, s
     with stages.measure("apply"):
         for attempt in stamina.retry_context(on=TransientSinkError, attempts=TRIES):
             with attempt:
-                return sink.apply(prepared.plan, once=once, run=run, at=at, progress=progress)
+                return sink.apply(plan, once=once, run=run, at=at, progress=progress)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -195,18 +252,22 @@ def _about_drop(examined: Examined | None, batches: Sequence[Batch], policy: Pol
 
 
 def _about_plan(
-    settled: Mapping[str, Settled], fields: Mapping[str, Mapping[str, int]], targets: Targets, plan: Plan,
+    settled: Mapping[str, Settled], fields: Mapping[str, Mapping[str, int]], planned: _Planned,
     breaches: Sequence[Breach], held_back: int,
 ) -> dict[str, Any]:  # fmt: skip
-    return document.about_plan(
+    targets = planned.made[planned.largest]
+    about = document.about_plan(
         changes={name: one.changes for name, one in settled.items()},
         fields=fields,
         breaches=breaches,
-        plan=plan,
+        plan=planned.plan,
         held_back=held_back,
         pinned=targets.pinned,
         waiting=targets.waiting,
     )
+    if len(planned.shares) == 1:
+        return about
+    return {**about, "sinks": {name: {"actions": one.plan.counts()} for name, one in planned.shares.items()}}
 
 
 def _find_in_scope(tables: Tables, policy: Policy) -> list[Batch]:
@@ -231,64 +292,20 @@ def _about_scope(tables: Tables) -> list[dict[str, Any]]:
     ]
 
 
-def _guard_roster(settled: Mapping[str, Settled], store: Store, policy: Policy) -> list[Breach]:
-    orgs = _org_ids(settled, store)
-    return [
-        breach
-        for name, one in settled.items()
-        for breach in (
-            *guard_held_back(name, one.count, policy.limits[name]),
-            *guard(name, one.changes, len(one.live), policy.limits[name], losses(one, orgs)),
-        )
-    ]
-
-
-def changed_ids(settled: Mapping[str, Settled], store: Store) -> dict[str, Pairs]:
-    """Return, by table, the records that go and come again under another sourcedId, where they can be many."""
-    found = {}
-    for name, one in settled.items():
-        fewest = fewest_of(len(one.live))
-        if min(len(one.deleted), len(one.difference.created)) >= fewest:
-            gone = store.snapshot.read(name, one.live.rid[one.deleted])
-            found[name] = pair_ids(name, gone, one.new.frame.iloc[one.difference.created])
-    return found
-
-
-def _guard_ids(settled: Mapping[str, Settled], store: Store) -> list[Breach]:
-    found = changed_ids(settled, store).items()
-    return [breach for name, pairs in found if (breach := breach_of(name, pairs, len(settled[name].live)))]
-
-
-def _org_ids(settled: Mapping[str, Settled], store: Store) -> dict[int, str]:
-    """Return the sourcedIds of the known orgs by hash; read only where some org may lose records."""
-    if not any(len(one.deleted) for one in settled.values()):
-        return {}
-    live = store.snapshot.live("orgs")
-    ids = store.snapshot.read("orgs", live.rid)["sourcedId"]
-    return dict(zip(live.id.tolist(), ids, strict=True))
-
-
-def _guard_targets(actions: Sequence[Actions], found: Sequence[Breach], store: Store, policy: Policy) -> list[Breach]:
-    """Guard the target records too, for a change of rules or scope; what the roster's breach explains is told once."""
-    sources = {target.name: target.source for target in policy.rules.targets}
-    told = {breach.table for breach in found}
-    breaches: list[Breach] = []
-    for target, source in sources.items():
-        counts = Counter[Kind]()
-        for one in actions:
-            counts[one.kind] += len(one) if one.target == target else 0
-        changes = Changes(updated=counts[Kind.UPDATE], deleted=counts[Kind.REMOVE])
-        at_risk = largest_at_risk(changes, policy.limits[source])
-        if at_risk and source not in told:
-            at_most = -1 if isinf(at_risk) else ceil(at_risk) + 1
-            breaches += guard(target, changes, store.count_owned(target, at_most), policy.limits[source])
-    return breaches
+def _guard_shares(
+    shares: Mapping[str, Share], made: Mapping[str, Targets], found: Sequence[Breach], policy: Policy
+) -> list[Breach]:
+    """Guard the target records of each sink."""
+    told: list[Breach] = []
+    for name, share in shares.items():
+        told += [*made[name].breaches, *guard_targets(share.plan.actions, found, made[name].records, policy)]
+    return _distinct(told)
 
 
 def _is_full(examined: Examined | None, store: Store, policy: Policy) -> bool:
     """Return whether all target records are to be planned, not only those whose source changed."""
     kept = {name: store.meta(name, "") for name in fingerprints(policy)}
-    return examined is None or kept != fingerprints(policy) or store.meta("is_whole", "yes") != "yes"
+    return examined is None or kept != fingerprints(policy)
 
 
 def _changed_fields(settled: Mapping[str, Settled], tables: Tables) -> dict[str, dict[str, int]]:

@@ -118,11 +118,11 @@ class RekeyTargets(Targets):
         if not self.tables.has_changed(target.source):
             return super()._planned(mapped, owned)
         sides = self._sides(target)
-        pinned = self.policy.pins.of(target.name, self.store.seed)
+        pinned = self.policy.pins.of(target.name, self.records.seed)
         if pinned:
             mapped = replace(mapped, held=mapped.held | is_member(mapped.keys, pinned.records))
         held = mapped.keys[mapped.held]
-        taken = self.store.ever_owned(target.name, sides.after.keys)
+        taken = self.records.ever_owned(target.name, sides.after.keys)
         owned, renames, stays = rename_owned(sides, owned, taken, held)
         actions = list(plan_target(mapped, owned, kept=np.concatenate([held, stays])))
         return [*([renames] if renames else ()), *(spare(actions, pinned) if pinned else actions)]

@@ -16,21 +16,20 @@ from typing import Any
 import structlog
 
 from ingestd import config, pipeline, rekey
-from ingestd.application import reader
 from ingestd.core import document, report
-from ingestd.core.model import Batch, Mode, Outcome, Severity
+from ingestd.core.model import Batch, Mode, Severity
 from ingestd.core.order import check_sequence, supersedes
 from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
 from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
 from ingestd.examine import Examined
 from ingestd.feedloop import describe
+from ingestd.feedsinks import Fault, FeedSinks, Outcomes
 from ingestd.filing import Filing
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits, policy_of
 from ingestd.reading import read_package
 from ingestd.rulebook import pins_of
-from ingestd.sinks.base import Sink, open_sink
 from ingestd.stages import Show, Stages, Unseen
 from ingestd.store import Run, Store
 from ingestd.unpack import PackageFault
@@ -71,7 +70,7 @@ class Runs:
         pins = pins_of(settings, rules)
         self.store = Store(self.filing.stores, settings.key, shapes())
         self.policy = policy_of(settings, rules, pins, self.store.seed)
-        self._sink: Sink | None = None
+        self.sinks = FeedSinks(settings.sinks, rules, self.filing.state_dir, self.store)
         self._show = show or Unseen()
         self.clock = clock
         self._stages = stages
@@ -80,8 +79,7 @@ class Runs:
     def close(self) -> None:
         """Let go of the store and the sink."""
         self.store.close()
-        if self._sink is not None:
-            self._sink.close()
+        self.sinks.close()
 
     def begin(self, number: int, spool: Path, drop: str | None, sha256: str, origin: Mapping[str, Any]) -> Run:
         """Keep a new run, once its package is durable in its own folder."""
@@ -119,9 +117,8 @@ class Runs:
             raise
 
     def _fail(self, run: Run, error: Exception, stages: Stages) -> Run:
-        """Keep the run as failed. Of a foreign error its class alone is told: its words may hold values."""
-        told = str(error) if isinstance(error, IngestdError) else type(error).__name__
-        return self.end(self.store.run(run.id), State.FAILED, {"error": told, "stages": stages.seconds}, None)
+        """Keep the run as failed."""
+        return self.end(self.store.run(run.id), State.FAILED, {"error": _told(error), "stages": stages.seconds}, None)
 
     def _run(self, run: Run, stages: Stages, digest: str | None) -> Run:
         if run.state is State.RECEIVED and digest is None and (twin := self.twin(run)):
@@ -173,20 +170,26 @@ class Runs:
 
     def _prepare_rekey(self, run: Run, stages: Stages) -> Prepared:
         ids = rekey.read_list(self.filing.running(run.id) / run.origin["rekey"])
-        return pipeline.prepare_rekey(ids, self.store, self.policy, self.today(), stages)
+        return pipeline.prepare_rekey(
+            ids,
+            self.store,
+            self.policy,
+            self.today(),
+            stages,
+            self.sinks.readers(is_applying=run is not None and run.state is State.APPLYING),
+        )
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
-        is_applying = run is not None and run.state is State.APPLYING
-        read = reader(self._open_sink, self.settings.sinks[0].kind, self.store, is_applying=is_applying)
+        sinks = self.sinks.readers(is_applying=run is not None and run.state is State.APPLYING)
         if path is None:
-            return pipeline.prepare(None, self.store, self.policy, self.today(), stages, read)
+            return pipeline.prepare(None, self.store, self.policy, self.today(), stages, sinks)
         try:
             limits = package_limits(self.settings.package)
             examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
         examined = self._in_sequence(examined, path.name, run)
-        return pipeline.prepare(examined, self.store, self.policy, self.today(), stages, read)
+        return pipeline.prepare(examined, self.store, self.policy, self.today(), stages, sinks)
 
     def _in_sequence(self, examined: Examined, name: str, run: Run | None) -> Examined:
         """Add what is odd about a delta's name after that of the drop before it, if anything is."""
@@ -198,44 +201,36 @@ class Runs:
 
     def _apply(self, run: Run, prepared: Prepared, about: Mapping[str, Any], stages: Stages) -> Run:
         with self.store.transaction():
-            self.store.found.keep(prepared.there)
+            self.sinks.keep_found(prepared.shares)
             run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
         self.filing.list_findings(run.id, prepared.batches)
-        outcomes = pipeline.carry_out(
-            prepared, self._open_sink(), once=run.token, run=run.id, at=self._now(), stages=stages
-        )
+        done, faults = self.sinks.carry_out(prepared.shares, run, self._now(), stages)
+        if not done:
+            raise next(iter(faults.values()))
         with stages.measure("commit", may_stop=False):
             try:
-                done = self._commit(run, prepared, outcomes, stages)
+                applied = self._commit(run, prepared, done, faults, stages)
             except (OSError, sqlite3.Error) as error:
                 fault = type(error).__name__
                 raise UnrecordedError(f"the plan of {run.id} was carried out, but not recorded: {fault}") from None
-        return self.close_run(done, None)
+        return self.close_run(applied, None)
 
-    def _commit(self, run: Run, prepared: Prepared, outcomes: Sequence[Outcome], stages: Stages) -> Run:
+    def _commit(
+        self, run: Run, prepared: Prepared, done: Mapping[str, Outcomes], faults: Mapping[str, Fault], stages: Stages
+    ) -> Run:
         assert prepared.plan is not None, "only a run with a plan is applied"
         with self.store.transaction():
-            self.store.found.forget()
-            self.store.stamp(prepared.stamps)
-            for target, absent in prepared.absences.items():
-                self.store.absent.keep(target, absent)
-            is_whole = self.store.own(prepared.plan, outcomes, run.number)
+            self.sinks.own(prepared.shares, done, run.number)
             self.store.snapshot.commit(prepared.settled, run.number)
             self.store.renamed.keep(run.number, prepared.ids)
             for name, value in pipeline.fingerprints(self.policy).items():
                 self.store.set_meta(name, value)
-            self.store.set_meta("is_whole", "yes" if is_whole else "no")
-            about = {"outcomes": document.about_outcomes(outcomes), "stages": stages.seconds}
-            done = self.store.move(run, State.APPLIED, self._ended(run, State.APPLIED, about))
+            told = {name: _told(error) for name, error in faults.items()}
+            about = {**document.about_sinks(run.document, done, told), "stages": stages.seconds}
+            applied = self.store.move(run, State.APPLIED, self._ended(run, State.APPLIED, about))
         with suppress(OSError):  # derived: made again from the versions when they are next wanted
             self.store.snapshot.publish()
-        return done
-
-    def _open_sink(self) -> Sink:
-        settings = self.settings.sinks[0]
-        if self._sink is None:
-            self._sink = open_sink(settings.kind, settings.settings, self.filing.state_dir, self.policy.rules)
-        return self._sink
+        return applied
 
     # The ends ------------------------------------------------------------------------------------------------
 
@@ -310,6 +305,11 @@ class Runs:
         return self.clock().isoformat(timespec="seconds")
 
 
+def _told(error: Exception) -> str:
+    """Return what is told of an error; of a foreign one its class alone, for its words may hold values."""
+    return str(error) if isinstance(error, IngestdError) else type(error).__name__
+
+
 def modes_of(run: Run) -> Mapping[str, Mode]:
     """Return what a run's drop says of its tables, without those that are absent; empty if that is not known."""
     return _present(run.document.get("modes") or run.origin.get("modes") or {})
@@ -339,7 +339,10 @@ def gravest(runs: Sequence[Run]) -> int:
 
 def exit_code(run: Run) -> int:
     """Return the exit code for one run."""
+    sinks = (run.document.get("sinks") or {}).values()
     if run.state is State.FAILED or any(one.get("failed") for one in run.document.get("outcomes", ())):
+        return 4
+    if any(one.get("error") for one in sinks):
         return 4
     counts = run.document.get("findings", {})
     if run.state is State.REJECTED or counts.get("error") or counts.get("catastrophic"):

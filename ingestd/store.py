@@ -7,30 +7,22 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import sqlite_utils
 
 from ingestd import database
-from ingestd.core.hashing import find_unsorted, hash_ids
-from ingestd.core.mapping import key_text, split_key
-from ingestd.core.model import Actions, Hashes, Kind, Mask, OnAbsent, Outcome, Plan
-from ingestd.core.pins import Stamp
-from ingestd.core.plan import Owned
-from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State, step
-from ingestd.database import quoted, signed
-from ingestd.errors import ConfigError
-from ingestd.keepers import Absent, Found, Renamed
+from ingestd.database import quoted
+from ingestd.keepers import Renamed
+from ingestd.owned import BY_RUN, OwnedRecords
 from ingestd.snapshot import Place, Snapshot
 from schemas import Shape
 
+MAIN_SINK = "main sink"
+"""Keeps the name of the first sink that a feed had: its owned records lie in tables without a prefix."""
 migrations = sqlite_utils.Migrations("ingestd.store")
-_BY_RUN = ("made", "run")
 
 
 @migrations()
@@ -62,7 +54,7 @@ def runs_of_what_is_owned(db: sqlite_utils.Database) -> None:
     """Add which run made each owned record and which one wrote it last; of what was done before, nobody knows."""
     for table in db.table_names():
         if table.startswith("owned_"):
-            for column in _BY_RUN:
+            for column in BY_RUN:
                 db.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN {column} INTEGER")
 
 
@@ -105,8 +97,7 @@ class Store:
 
     def at(self, sink: str) -> OwnedRecords:
         """Return what is kept of the target records in a sink. The first sink that a feed ever had needs no prefix."""
-        main = self.meta(MAIN_SINK, sink)
-        return OwnedRecords(self, self._db, "" if sink == main else f"{sink}/")
+        return OwnedRecords(self, self._db, "" if sink == self.meta(MAIN_SINK, sink) else f"{sink}/")
 
     def _migrate(self) -> None:
         """Bring the file to this version's form, at once or not at all, and one process after another."""

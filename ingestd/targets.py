@@ -24,9 +24,9 @@ from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rules import Collect, Joins, OnUnmapped, Target
 from ingestd.core.standing import REST, is_as_it_is, without_standing
 from ingestd.core.verbs import column_of, join
+from ingestd.owned import OwnedRecords
 from ingestd.policy import Policy
 from ingestd.stages import Stages
-from ingestd.store import Store
 from ingestd.tables import Tables
 
 Lookups = dict[str, dict[str, dict[str, str]]]
@@ -36,9 +36,9 @@ Read = Callable[[Target], pd.DataFrame]
 
 @dataclass(slots=True)
 class Targets:
-    """The planning of all target tables of one run. Use it once: iterate `actions`, then read the rest."""
+    """The planning of all target tables in one sink. Use it once: iterate `actions`, then read the rest."""
 
-    store: Store
+    records: OwnedRecords
     tables: Tables
     policy: Policy
     is_full: bool
@@ -66,7 +66,7 @@ class Targets:
         elif self.tables.has_changed(target.source):
             mapped = self._map(target, self.tables.changed(target.source))
             before = self._map(target, self.tables.before(target.source))
-            owned = self.store.owned(target, np.unique(np.concatenate([mapped.keys, before.keys])))
+            owned = self.records.owned(target, np.unique(np.concatenate([mapped.keys, before.keys])))
         else:
             return
         self._tell(mapped)
@@ -77,18 +77,18 @@ class Targets:
         """Return whether all records of the target table are looked at, not only those that changed."""
         if self.is_full or not target.is_local or any(map(self.tables.has_changed, target.lookups())):
             return True
-        if target.grace and len(self.store.absent.of(target.name)):
+        if target.grace and len(self.records.absent.of(target.name)):
             return True
         return target.source == "users" and self.tables.has_roles
 
     def _whole(self, target: Target) -> tuple[pd.DataFrame, Owned]:
         """Return all that target records are made of, and all that is owned, but for what is seen to be the same."""
-        owned = self.store.owned(target)
+        owned = self.records.owned(target)
         if target.adopt or not is_as_it_is(target) or not self.tables.is_as_kept(target.source):
             return self._source(target), owned
         name, snapshot = target.source, self.tables.snapshot
         live, rest = snapshot.live(name), snapshot.read_live(name, columns=REST)
-        rids, others = without_standing(live, rest, owned, self.store.seed)
+        rids, others = without_standing(live, rest, owned, self.records.seed)
         if len(rids) > len(live) // 2:  # most are read anyhow
             return self._source(target), owned
         return snapshot.read(name, rids), others
@@ -103,10 +103,10 @@ class Targets:
         """Return the actions, but for what is pinned."""
         target = mapped.target
         owned = self._with_inactive(mapped, owned)
-        pinned = self.policy.pins.of(target.name, self.store.seed)
+        pinned = self.policy.pins.of(target.name, self.records.seed)
         if pinned is None:
             return self._adopted(mapped, list(plan_target(mapped, owned, kept=mapped.keys[mapped.held])))
-        pinned = replace(pinned, returning=np.sort(self.store.ever_owned(target.name, pinned.all)))
+        pinned = replace(pinned, returning=np.sort(self.records.ever_owned(target.name, pinned.all)))
         spared = plan_pinned(mapped, owned, pinned, lambda: self._map_past(target))
         if spared.left_out:
             self.pinned[target.name] = spared.left_out
@@ -121,9 +121,9 @@ class Targets:
             return actions
         desired = mapped if self._is_whole(target) else self.map_whole(target)
         self.there[target.name] = self.read(target)
-        there = there_of(self.there[target.name], target.key, self.store.seed)
-        owned = self.store.ever_owned(target.name, np.unique(np.concatenate([desired.keys, there.keys])))
-        found = adopt(create, desired, there, owned, self.store.seed)
+        there = there_of(self.there[target.name], target.key, self.records.seed)
+        owned = self.records.ever_owned(target.name, np.unique(np.concatenate([desired.keys, there.keys])))
+        found = adopt(create, desired, there, owned, self.records.seed)
         if found.unclear:
             self.held_back += found.unclear
             file = f"{target.source}.csv"
@@ -134,7 +134,7 @@ class Targets:
 
     def _patiently(self, target: Target, actions: Sequence[Actions], grace: Grace) -> Sequence[Actions]:
         """Return the actions without the removals that are not due yet; note what is absent, where that is news."""
-        before, is_drop = self.store.absent.of(target.name), target.source in self.tables.settled
+        before, is_drop = self.records.absent.of(target.name), target.source in self.tables.settled
         actions, absent = wait(actions, grace, before, self.tables.today, is_drop=is_drop)
         if len(absent):
             self.waiting[target.name] = len(absent)
@@ -147,11 +147,11 @@ class Targets:
         if mapped.target.update is None:
             return owned
         new = np.setdiff1d(mapped.keys, owned.keys)
-        return replace(owned, inactive=np.sort(self.store.ever_owned(mapped.target.name, new)))
+        return replace(owned, inactive=np.sort(self.records.ever_owned(mapped.target.name, new)))
 
     def _map_past(self, target: Target) -> Mapped:
         """Return a whole target table as it was desired before this run."""
-        return Targets(self.store, self.tables.past(), self.policy, True, self.stages).map_whole(target)
+        return Targets(self.records, self.tables.past(), self.policy, True, self.stages).map_whole(target)
 
     def map_whole(self, target: Target) -> Mapped:
         """Return a whole target table as it is desired after this run."""
@@ -172,7 +172,7 @@ class Targets:
 
     def _map(self, target: Target, frame: pd.DataFrame) -> Mapped:
         frame, told = self._with_more(target, frame)
-        mapped = map_records(target, frame, self._lookups(target), self.policy.rules, self.store.seed)
+        mapped = map_records(target, frame, self._lookups(target), self.policy.rules, self.records.seed)
         return replace(mapped, batches=(*mapped.batches, *told))
 
     def _with_more(self, target: Target, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Batch]]:

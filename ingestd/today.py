@@ -19,7 +19,7 @@ from ingestd.core.outside import follows
 from ingestd.core.rules import OnUnmapped, Target
 from ingestd.core.scope import WORDS, Reason
 from ingestd.core.scoping import DECIDED
-from ingestd.store import Standing, Store
+from ingestd.owned import Standing
 from ingestd.tables import Tables
 from ingestd.targets import Targets
 from schemas import shapes
@@ -94,11 +94,11 @@ def root_words(scope: Mapping[str, Any]) -> str:
     return f"it goes with {root['table']} {root['sourcedId']}: {root['why']}"
 
 
-def standing_of(store: Store, found: Standing | None) -> dict[str, Any]:
+def standing_of(feed: str, found: Standing | None) -> dict[str, Any]:
     """Return `{"active", "created_by", "last_run"}` of a target record; each None if it is not known."""
     if found is None:
         return {"active": None, "created_by": None, "last_run": None}
-    named = {name: f"{store.feed}.{number}" if number else None for name, number in _numbers(found)}
+    named = {name: f"{feed}.{number}" if number else None for name, number in _numbers(found)}
     return {"active": found.active, **named}
 
 
@@ -108,7 +108,9 @@ def _numbers(found: Standing) -> tuple[tuple[str, int | None], ...]:
 
 @dataclass(slots=True)
 class RecordTargets(Targets):
-    """What the rules make of single records."""
+    """What the rules make of single records of a feed."""
+
+    feed: str = ""
 
     def explained(self, sourced_id: str, table: str, *, values: bool) -> Iterator[dict[str, Any]]:
         """Yield what each target table of the record's table has of it, once for each target record that it gives.
@@ -131,7 +133,7 @@ class RecordTargets(Targets):
         if because:
             yield {**_nothing(target.name), "because": because}
         lookups = self._lookups(target)
-        mapped = map_records(target, frame, lookups, self.policy.rules, self.store.seed) if len(rows) else None
+        mapped = map_records(target, frame, lookups, self.policy.rules, self.records.seed) if len(rows) else None
         for row in rows.tolist() if mapped else ():
             assert mapped is not None
             told = explain_fields(target, chosen.iloc[[row]], lookups, self.policy.rules)
@@ -146,7 +148,7 @@ class RecordTargets(Targets):
                 "key": key.replace(KEY_JOIN, ", "),
                 "fields": [field_as_dict(one, values=values) for one in told],
                 "held_back": held,
-                **standing_of(self.store, self.store.standing(target.name, key)),
+                **standing_of(self.feed, self.records.standing(target.name, key)),
             }
 
     def _find(

@@ -21,6 +21,7 @@ from ingestd.core.rules import Target, names_in
 from ingestd.core.scope import Scope
 from ingestd.core.scoping import DECIDED
 from ingestd.feed import Feed
+from ingestd.owned import OwnedRecords
 from ingestd.pipeline import Prepared
 from ingestd.policy import Policy
 from ingestd.stages import Stages
@@ -50,7 +51,7 @@ def explain_plan(feed: Feed, prepared: Prepared, *, values: bool = False) -> lis
         return []
     runs = feed.runs
     with feed.store.locked():
-        reasons = Reasons(feed.store, prepared, runs.policy, runs.today())
+        reasons = Reasons(feed.store, runs.sinks.first, prepared, runs.policy, runs.today())
         return [_group(reasons, one, values=values) for one in prepared.plan.actions]
 
 
@@ -120,23 +121,23 @@ class _Sides(Targets):
     def side(self, target: Target, frame: pd.DataFrame) -> _Side:
         """Return the target records that these records give, by today's rules."""
         records, _ = self._with_more(target, frame.reset_index(drop=True))
-        mapped = map_records(target, records, self._lookups(target), self.policy.rules, self.store.seed)
+        mapped = map_records(target, records, self._lookups(target), self.policy.rules, self.records.seed)
         return _Side(records, choose(target, records), mapped.keys)
 
 
 class Reasons:
     """Tells of each action of a plan why it is there."""
 
-    def __init__(self, store: Store, prepared: Prepared, policy: Policy, today: date) -> None:
+    def __init__(self, store: Store, records: OwnedRecords, prepared: Prepared, policy: Policy, today: date) -> None:
         settled = {name: one for name, one in prepared.settled.items() if name not in policy.terms.left_out}
         self._tables = Tables(store.snapshot, settled, policy.scope, today)
         self._before = Tables(store.snapshot, {}, policy.scope, today)
         self._everything = Tables(store.snapshot, {}, _ALL, today)
-        self._sides = _Sides(store, self._tables, policy, True, Stages())
+        self._sides = _Sides(records, self._tables, policy, True, Stages())
         self._targets = {target.name: target for target in policy.rules.targets}
         self._after: dict[str, _Side] = {}
         self._changes: dict[str, Change] = {}
-        self._general = list(_general(store, policy))
+        self._general = list(_general(store, records, policy))
 
     def target(self, actions: Actions) -> Target:
         """Return the rules of the target table."""
@@ -272,13 +273,13 @@ def _change_of(tables: Tables, table: str) -> Change:
     )
 
 
-def _general(store: Store, policy: Policy) -> Iterator[tuple[str, str]]:
+def _general(store: Store, records: OwnedRecords, policy: Policy) -> Iterator[tuple[str, str]]:
     """Yield what makes a plan of all target records, whatever the roster: a word and a sentence each."""
     words = {"rules": ("rules", "the rules changed"), "scope": ("scope-changed", "the scope changed")}
     for name, value in pipeline.fingerprints(policy).items():
         if store.meta(name, value) != value:
             yield words.get(name, (name, f"the {name} changed"))
-    if store.meta("is_whole", "yes") != "yes":
+    if not records.is_whole:
         yield "unfinished", "an earlier run left it undone"
 
 

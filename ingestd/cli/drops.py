@@ -114,6 +114,7 @@ def _planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, A
         "breaches": document.get("breaches", []),
         "actions": document.get("actions", {}),
         "held_back": document.get("held_back", 0),
+        **({"sinks": document["sinks"]} if "sinks" in document else {}),
         "left_out": document.get("left_out", []),
         "pinned": document.get("pinned", {}),
         "waiting": document.get("waiting", {}),

@@ -139,6 +139,20 @@ def left_out(document: Mapping[str, Any]) -> RenderableType | None:
     return Group(Text("What was left out", "bold"), *_bullets(told)) if told else None
 
 
+_COUNTED = (Kind.CREATE, Kind.UPDATE, Kind.REMOVE)
+
+
+def sinks(document: Mapping[str, Any]) -> RenderableType | None:
+    """Return what is planned for each sink and why nothing was done in it; None of a feed that has but one."""
+    every = document.get("sinks") or {}
+    rows = [
+        (name, *(sum(counts[kind] for counts in one["actions"].values()) for kind in _COUNTED), one.get("error") or "")
+        for name, one in every.items()
+    ]
+    names = ("sink", *(f"{kind}#" for kind in _COUNTED), "what is wrong")
+    return table("Sink by sink", names, rows) if rows else None
+
+
 def not_done(document: Mapping[str, Any]) -> RenderableType | None:
     """Return how many actions pins leave out, and how many removals wait, by target table; None if there are none."""
     told: list[RenderableType] = []
@@ -205,6 +219,7 @@ def print_run(document: Mapping[str, Any], out: Console) -> None:
         changeset(document["changeset"], _changed(document["state"])) if document.get("changeset") else None,
         done(document) if document.get("outcomes") else None,
         actions(document["actions"], "Actions planned") if document.get("actions") and not is_done else None,
+        sinks(document),
         not_done(document),
         _steps(verdict.steps),
         f"Report: {document['folder']}/report.html" if document.get("folder") else None,
@@ -223,6 +238,7 @@ def print_plan(about: Mapping[str, Any], out: Console, *reasons: RenderableType)
         left_out(about),
         changeset(about["changeset"], _changed(about["state"])) if about["changeset"] else None,
         actions(about["actions"], "Actions planned") if about["actions"] else Text("Nothing to do."),
+        sinks(about),
         not_done(about),
         *reasons,
         f"Digest: {about['digest']}" if about["digest"] else None,

@@ -35,7 +35,7 @@ from ingestd.config.values import (
     TimeOfDay,
     Version,
     Zone,
-    check_one,
+    check_names,
     check_some,
 )
 from ingestd.config.words import DefaultIs, NotASetting
@@ -184,11 +184,19 @@ Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]
 class Sink(Settings):
     """`[[sinks]]`."""
 
+    name: Annotated[str | None, DefaultIs("its kind")] = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="what the sink is called; each of a feed's has its own name"
+    )
     kind: SinkKind = Field(description="where actions go: `sqlite`, `csvzip`, or another sink that is installed")
     path: StatePath | None = Field(
         None, description="the file that the sink writes, of `csvzip` a zip or a folder; relative to `state_dir`"
     )
     options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
+
+    @property
+    def key(self) -> str:
+        """Return what the sink is called, by which what is owned in it is kept."""
+        return self.name or self.kind
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -228,7 +236,12 @@ REQUIRED = ("orgs", "academicSessions", "classes", "users", "enrollments")
 
 
 Sources = Annotated[tuple[Source, ...], AfterValidator(check_some), DefaultIs("one folder, `inbox/<feed>`")]
-Sinks = Annotated[tuple[Sink, ...], AfterValidator(check_one), DefaultIs("one `sqlite`, `<feed>.roster.db`")]
+Sinks = Annotated[
+    tuple[Sink, ...],
+    AfterValidator(check_some),
+    AfterValidator(check_names),
+    DefaultIs("one `sqlite`, `<feed>.roster.db`"),
+]
 
 
 class Feed(Settings):

@@ -81,14 +81,18 @@ def check_positive(value: timedelta) -> timedelta:
     return value
 
 
-def check_one(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a list of one.
+def check_names(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return sinks of which each has a name of its own.
 
     Raises:
-        ValueError: it has another length; several are planned.
+        ValueError: two have the same.
     """
-    if len(values) != 1:
-        raise ValueError("must be one [[sinks]]; several sinks per feed are planned and not part of this version")
+    names = [one.key for one in values]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"has two called {quoted(name)}; give each a name of its own, like name = {quoted('second')}"
+            )
     return values
 
 

@@ -45,6 +45,25 @@ def about_plan(
     }
 
 
+def about_sinks(
+    document: Mapping[str, Any], done: Mapping[str, Sequence[Outcome]], faults: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what a document says of the sinks once a run is applied: what was done where, and which failed.
+
+    `outcomes` are those of the sink in which most was done; `faults` has in words why nothing was in the others.
+    """
+    most = max(done.values(), key=lambda outcomes: sum(one.done for one in outcomes))
+    about: dict[str, Any] = {"outcomes": about_outcomes(most)}
+    if len(done) + len(faults) == 1:
+        return about
+    told: dict[str, dict[str, Any]] = {
+        name: {"outcomes": about_outcomes(outcomes), "error": None} for name, outcomes in done.items()
+    }
+    told |= {name: {"outcomes": [], "error": words} for name, words in faults.items()}
+    planned = document.get("sinks") or {}
+    return {**about, "sinks": {name: {**planned.get(name, {}), **one} for name, one in told.items()}}
+
+
 def about_outcomes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Return the outcomes, counted; a failure's reason is kept with the row it belongs to."""
     return [

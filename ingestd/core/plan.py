@@ -1,7 +1,7 @@
 """Desired target records against the owned ones: the ordered actions, and the digest by which they are released."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -94,6 +94,14 @@ def make_plan(actions: Iterable[Actions]) -> Plan:
         *(one for one in reversed(given) if one.kind is Kind.REMOVE),
     )
     return Plan(ordered, digest(ordered))
+
+
+def together(plans: Mapping[str, Plan], shown: str) -> Plan:
+    """Return the plan that stands for those of several sinks: the actions of one, and a digest over all."""
+    sha = hashlib.sha256()
+    for name, plan in plans.items():
+        sha.update(f"{name}{UNIT}{plan.digest}{RECORD}".encode())
+    return Plan(plans[shown].actions, sha.hexdigest())
 
 
 def digest(actions: Iterable[Actions]) -> str:

@@ -114,7 +114,7 @@ def _planned(store: Store, policy: Policy) -> tuple[float, float, Mapping[str, f
 
 def _plan(store: Store, policy: Policy, stages: Stages) -> int:
     tables = Tables(store.snapshot, {}, policy.scope, date(2026, 10, 1))
-    targets = Targets(store, tables, policy, is_full=True, stages=stages)
+    targets = Targets(store.at("sqlite"), tables, policy, is_full=True, stages=stages)
     return sum(len(one) for one in targets.actions())
 
 

@@ -171,7 +171,7 @@ def locked(place: Callable[[Scene], Path]) -> Fault:
 def with_a_locked_sink(scene: Scene) -> None:
     """Have the drop taken by a feed that does not wait long for its sink, which somebody else writes to."""
     with scene.feed() as feed, locked(target)(scene):
-        feed.runs._sink = SqliteSink(target(scene), busy=0.05)
+        feed.runs.sinks.put("sqlite", SqliteSink(target(scene), busy=0.05))
         scene.run(feed)
 
 

@@ -23,7 +23,8 @@ from ingestd.core.plan import make_plan
 from ingestd.core.rules import Target
 from ingestd.core.state import IllegalStepError, State
 from ingestd.errors import ConfigError
-from ingestd.store import Standing, Store, documents
+from ingestd.owned import Standing
+from ingestd.store import Store, documents
 
 PATRONS = Target("patrons", "users", ("id",), OnAbsent.DEACTIVATE)
 
@@ -202,21 +203,21 @@ def done(store: Store, *groups: Actions, failed: tuple[int, ...] = ()) -> bool:
         Outcome(one.target, one.kind, len(one) - len(why), why) for one, why in zip(plan.actions, reasons, strict=True)
     ]
     with store.transaction():
-        return store.own(plan, outcomes)
+        return store.at("sqlite").own(plan, outcomes)
 
 
 def owned(store: Store, target: Target = PATRONS) -> dict[tuple[str, ...], int]:
     """Return what it owns: the contents by key."""
-    found = store.owned(target)
+    found = store.at("sqlite").owned(target)
     keys = zip(*(part.to_pylist() for part in found.key_fields), strict=True)
     return dict(zip(keys, found.contents.tolist(), strict=True))
 
 
 def test_nothing_is_owned_at_first(store: Store) -> None:
     """Of a target table that never was there is nothing, and no error."""
-    found = store.owned(PATRONS)
+    found = store.at("sqlite").owned(PATRONS)
     assert (len(found.keys), len(found.contents), [len(one) for one in found.key_fields]) == (0, 0, [0])
-    assert store.count_owned("patrons") == 0
+    assert store.at("sqlite").count_owned("patrons") == 0
 
 
 def test_what_was_done_is_owned(store: Store) -> None:
@@ -224,10 +225,10 @@ def test_what_was_done_is_owned(store: Store) -> None:
     assert done(store, group(Kind.CREATE, frame(id=["1", "2"]), content=2**63 + 1))
     assert done(store, group(Kind.UPDATE, frame(id=["2"]), content=7))
     assert owned(store) == {("1",): 2**63 + 1, ("2",): 7}
-    assert store.owned(PATRONS).keys.tolist() == [
+    assert store.at("sqlite").owned(PATRONS).keys.tolist() == [
         int(hash_ids(key_text(frame(id=[key]), ("id",)), SEED)[0]) for (key,) in owned(store)
     ]
-    assert store.count_owned("patrons") == 2
+    assert store.at("sqlite").count_owned("patrons") == 2
 
 
 @pytest.mark.parametrize("on_absent", [OnAbsent.DEACTIVATE, OnAbsent.ARCHIVE, OnAbsent.DELETE])
@@ -250,40 +251,40 @@ def test_what_got_another_key_is_owned_by_it(store: Store) -> None:
     done(store, replace(renamed, keys=keys))
     assert owned(store) == {("a",): 5}
     new = hash_ids(key_text(frame(id=["a", "b", "c"]), ("id",)), store.seed)
-    assert set(store.ever_owned("patrons", np.concatenate([keys, new])).tolist()) == {keys[1], new[0]}
-    assert not len(store.ever_owned("places", keys))
+    assert set(store.at("sqlite").ever_owned("patrons", np.concatenate([keys, new])).tolist()) == {keys[1], new[0]}
+    assert not len(store.at("sqlite").ever_owned("places", keys))
 
 
 def test_one_record_can_be_asked_for(store: Store) -> None:
     """It is active, inactive, or not ingestd's at all."""
-    assert store.owns("patrons", "1") is None
+    assert store.at("sqlite").owns("patrons", "1") is None
     done(store, group(Kind.CREATE, frame(id=["1", "2"])))
     done(store, group(Kind.REMOVE, frame(id=["2"])))
-    assert [store.owns("patrons", key) for key in ("1", "2", "3")] == [True, False, None]
+    assert [store.at("sqlite").owns("patrons", key) for key in ("1", "2", "3")] == [True, False, None]
 
 
 def by(store: Store, run: int, *groups: Actions) -> None:
     """Have it own what a run did, all of it."""
     plan = make_plan(groups)
     with store.transaction():
-        store.own(plan, [Outcome(one.target, one.kind, len(one)) for one in plan.actions], run)
+        store.at("sqlite").own(plan, [Outcome(one.target, one.kind, len(one)) for one in plan.actions], run)
 
 
 def test_the_runs_that_made_a_record_and_last_wrote_it_are_kept(store: Store) -> None:
     """Who made it stays, whatever is done to it later; that it is removed is an action, too."""
     keys = hash_ids(key_text(frame(id=["1"]), ("id",)), store.seed)
     by(store, 1, replace(group(Kind.CREATE, frame(id=["1"])), keys=keys))
-    assert store.standing("patrons", "1") == Standing(True, 1, 1)
+    assert store.at("sqlite").standing("patrons", "1") == Standing(True, 1, 1)
     by(store, 2, replace(group(Kind.UPDATE, frame(id=["1"])), keys=keys))
-    assert store.standing("patrons", "1") == Standing(True, 1, 2)
+    assert store.at("sqlite").standing("patrons", "1") == Standing(True, 1, 2)
     by(store, 3, replace(group(Kind.REKEY, frame(**{"id": ["1"], "new id": ["a"]})), keys=keys))
-    assert store.standing("patrons", "a") == Standing(True, 1, 3)
+    assert store.at("sqlite").standing("patrons", "a") == Standing(True, 1, 3)
     new = hash_ids(key_text(frame(id=["a"]), ("id",)), store.seed)
     by(store, 4, replace(group(Kind.REMOVE, frame(id=["a"])), keys=new))
-    assert store.standing("patrons", "a") == Standing(False, 1, 4)
+    assert store.at("sqlite").standing("patrons", "a") == Standing(False, 1, 4)
     by(store, 5, replace(group(Kind.CREATE, frame(id=["a"])), keys=new))
-    assert store.standing("patrons", "a") == Standing(True, 1, 5)
-    assert store.standing("patrons", "1") is None
+    assert store.at("sqlite").standing("patrons", "a") == Standing(True, 1, 5)
+    assert store.at("sqlite").standing("patrons", "1") is None
 
 
 def test_of_what_an_older_version_did_nobody_knows_the_run(tmp_path: Path) -> None:
@@ -295,9 +296,9 @@ def test_of_what_an_older_version_did_nobody_knows_the_run(tmp_path: Path) -> No
             db.execute(f"ALTER TABLE owned_patrons DROP COLUMN {column}")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = 'runs_of_what_is_owned'")
     with closing(reopened(tmp_path)) as store:
-        assert store.standing("patrons", "1") == Standing(True, None, None)
+        assert store.at("sqlite").standing("patrons", "1") == Standing(True, None, None)
         by(store, 2, group(Kind.UPDATE, frame(id=["1"])))
-        assert store.standing("patrons", "1") == Standing(True, None, 2)
+        assert store.at("sqlite").standing("patrons", "1") == Standing(True, None, 2)
 
 
 def test_what_failed_is_not_owned(store: Store) -> None:
@@ -316,8 +317,8 @@ def test_some_of_what_is_owned_can_be_asked_for(store: Store) -> None:
     done(store, group(Kind.CREATE, records))
     keys = hash_ids(key_text(records, ("id",)), SEED)
     asked = np.unique(np.concatenate([keys[:35_000], np.array([1, 2], np.uint64)]))
-    assert sorted(store.owned(PATRONS, asked).key_fields[0].to_pylist()) == list(records["id"][:35_000])
-    assert not len(store.owned(PATRONS, asked[:0]).keys)
+    assert sorted(store.at("sqlite").owned(PATRONS, asked).key_fields[0].to_pylist()) == list(records["id"][:35_000])
+    assert not len(store.at("sqlite").owned(PATRONS, asked[:0]).keys)
 
 
 def test_keys_of_several_fields_come_back(store: Store) -> None:
@@ -332,7 +333,7 @@ def test_a_table_cannot_change_its_key(store: Store) -> None:
     """Its records are known by the old one; the rules are told to give the table another name."""
     done(store, group(Kind.CREATE, frame(id=["1"])))
     with pytest.raises(ConfigError, match=r"table\.patrons\.key: .*another name"):
-        store.owned(replace(PATRONS, key=("id", "school")))
+        store.at("sqlite").owned(replace(PATRONS, key=("id", "school")))
 
 
 def test_contents_can_be_kept_anew_without_an_action(store: Store) -> None:
@@ -340,19 +341,21 @@ def test_contents_can_be_kept_anew_without_an_action(store: Store) -> None:
     records = frame(id=["1", "2"])
     keys = hash_ids(key_text(records, ("id",)), store.seed)
     done(store, replace(group(Kind.CREATE, records), keys=keys))
-    store.stamp([Stamp("patrons", keys[1:], np.array([9], np.uint64)), Stamp("places", keys[:0], keys[:0])])
+    store.at("sqlite").stamp(
+        [Stamp("patrons", keys[1:], np.array([9], np.uint64)), Stamp("places", keys[:0], keys[:0])]
+    )
     assert owned(store) == {("1",): 1, ("2",): 9}
 
 
 def test_what_the_application_had_is_kept_while_it_is_wanted(store: Store, tmp_path: Path) -> None:
     """Row by row as it was, for another process too; what is kept next takes its place, and then it goes."""
     found = frame(**{"id": ["b", "a"], "metadata.no": ["", "7"]})
-    store.found.keep({"our.people": found, "places": found[:0]})
+    store.at("sqlite").found.keep({"our.people": found, "places": found[:0]})
     with closing(reopened(tmp_path)) as again:
-        kept, none = again.found.of("our.people"), again.found.of("places")
+        kept, none = again.at("sqlite").found.of("our.people"), again.at("sqlite").found.of("places")
     assert kept is not None and kept.equals(found)
     assert none is not None and not len(none)
-    store.found.keep({"staff": found})
-    assert (store.found.of("our.people"), store.found.of("staff") is None) == (None, False)
-    store.found.forget()
-    assert store.found.of("staff") is None
+    store.at("sqlite").found.keep({"staff": found})
+    assert (store.at("sqlite").found.of("our.people"), store.at("sqlite").found.of("staff") is None) == (None, False)
+    store.at("sqlite").found.forget()
+    assert store.at("sqlite").found.of("staff") is None

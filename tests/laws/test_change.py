@@ -168,7 +168,7 @@ class Application:
         actions: list[Actions] = []
         for target in self.rules.targets:
             mapped = map_records(target, frames[target.source], lookups, self.rules, SEED)
-            actions += plan_target(mapped, self.world.store.owned(target), NONE)
+            actions += plan_target(mapped, self.world.store.at("sqlite").owned(target), NONE)
         return make_plan(actions)
 
     def apply(self, plan: Plan) -> None:
@@ -176,7 +176,7 @@ class Application:
         self.runs += 1
         done = self.sink.apply(plan, once=str(self.runs), run="r", at="t", progress=lambda _: None)
         with self.world.store.transaction():
-            assert self.world.store.own(plan, done)
+            assert self.world.store.at("sqlite").own(plan, done)
 
     def active(self, target: str) -> dict[str, dict[str, Any]]:
         """Return the active target records by their key, as the application sees them."""
@@ -303,7 +303,7 @@ def test_what_is_owned_is_what_was_done(history: list[tuple[Kind, tuple[str, str
             group = Actions("patrons", kind, ("id",), ("id",), records, keys, np.array([content], np.uint64), on_absent)
             outcome = Outcome("patrons", kind, int(succeeds), {} if succeeds else {0: "refused"})
             with world.store.transaction():
-                assert world.store.own(make_plan([group]), [outcome]) is succeeds
+                assert world.store.at("sqlite").own(make_plan([group]), [outcome]) is succeeds
             if succeeds and kind is Kind.REMOVE:
                 expected.pop(key, None)
             elif succeeds and kind is Kind.REKEY and key in expected:
@@ -311,7 +311,7 @@ def test_what_is_owned_is_what_was_done(history: list[tuple[Kind, tuple[str, str
             elif succeeds and kind is not Kind.REKEY:
                 expected[key] = content
         world.reopen()
-        found = world.store.owned(target)
+        found = world.store.at("sqlite").owned(target)
         owned = dict(zip(found.key_fields[0].to_pylist(), found.contents.tolist(), strict=True))
         world.store.close()
     assert owned == expected

@@ -273,7 +273,8 @@ def policy_with(rules: Rules, scope: Scope) -> Policy:
 def planned(world: World, rules: Rules, roster: Roster) -> tuple[Plan, int, list[Batch]]:
     """Plan a roster for an application that has nothing yet: all its target records, those held back, what is told."""
     given_tables = cast("Tables", Given(roster))
-    planning = Targets(world.store, given_tables, policy_with(rules, Scope()), is_full=True, stages=Stages())
+    records, policy = world.store.at("sqlite"), policy_with(rules, Scope())
+    planning = Targets(records, given_tables, policy, is_full=True, stages=Stages())
     return make_plan(planning.actions()), planning.held_back, planning.batches
 
 
@@ -324,7 +325,7 @@ class Life:
         assert prepared.plan is not None
         assert prepared.held_back == 0, "nothing is held back of what is drawn"
         tables = Tables(self.world.snapshot, prepared.settled, scope, TODAY)
-        whole = Targets(self.world.store, tables, policy, is_full=True, stages=Stages())
+        whole = Targets(self.world.store.at("sqlite"), tables, policy, is_full=True, stages=Stages())
         assert make_plan(whole.actions()).digest == prepared.plan.digest, "what changed is planned as the whole is"
         self.policy = policy
         return prepared
@@ -334,10 +335,10 @@ class Life:
         prepared = self.prepare(roster, rules, scope)
         assert prepared.plan is not None
         run = self.world.runs = self.world.runs + 1
-        done = pipeline.carry_out(prepared, self.sink, once=str(run), run=f"r{run}", at="t", stages=Stages())
+        done = pipeline.carry_out(prepared.plan, self.sink, once=str(run), run=f"r{run}", at="t", stages=Stages())
         store = self.world.store
         with store.transaction():
-            assert store.own(prepared.plan, done)
+            assert store.at("sqlite").own(prepared.plan, done)
             store.snapshot.commit(prepared.settled, run)
             for name, value in pipeline.fingerprints(self.policy).items():
                 store.set_meta(name, value)

@@ -1,0 +1,106 @@
+"""The sinks of one feed: each has its share of a plan, what is owned in it, and a progress of its own."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from ingestd import config, pipeline
+from ingestd.application import reader
+from ingestd.core.model import Outcome
+from ingestd.core.rules import Rules
+from ingestd.errors import SinkError
+from ingestd.feedloop import describe
+from ingestd.owned import OwnedRecords
+from ingestd.pipeline import Share
+from ingestd.sinks.base import Sink, open_sink
+from ingestd.stages import Stages
+from ingestd.store import MAIN_SINK, Run, Store
+
+Outcomes = Sequence[Outcome]
+Fault = OSError | SinkError
+
+
+class FeedSinks:
+    """The sinks of one feed. They are opened when they are first wanted."""
+
+    def __init__(self, settings: Sequence[config.Sink], rules: Rules, folder: Path, store: Store) -> None:
+        self._settings = {one.key: one for one in settings}
+        self._rules = rules
+        self._folder = folder
+        self._store = store
+        self._open: dict[str, Sink] = {}
+        self._log = structlog.get_logger().bind(feed=store.feed)
+
+    @property
+    def first(self) -> OwnedRecords:
+        """Return what is owned in the first sink, which stands for the application where one is asked about."""
+        return self._store.at(next(iter(self._settings)))
+
+    def close(self) -> None:
+        """Let go of all that are open."""
+        for sink in self._open.values():
+            sink.close()
+
+    def readers(self, *, is_applying: bool) -> pipeline.Sinks:
+        """Return what reads each sink, for rules that adopt what is there; `is_applying`: what was found there."""
+        return {
+            name: reader(partial(self.get, name), one.kind, self._store.at(name), is_applying=is_applying)
+            for name, one in self._settings.items()
+        }
+
+    def put(self, name: str, sink: Sink) -> None:
+        """Have a sink that is open already take the place of one of the feed's."""
+        self._open[name] = sink
+
+    def get(self, name: str) -> Sink:
+        """Return a sink."""
+        if name not in self._open:
+            one = self._settings[name]
+            self._open[name] = open_sink(one.kind, one.settings, self._folder, self._rules)
+        return self._open[name]
+
+    def carry_out(
+        self, shares: Mapping[str, Share], run: Run, at: str, stages: Stages
+    ) -> tuple[dict[str, Outcomes], dict[str, Fault]]:
+        """Apply each sink's share. One that is down holds back its own progress, and no other's.
+
+        Returns:
+            What came of the plan in each sink, and why nothing was done in the others.
+        """
+        done: dict[str, Outcomes] = {}
+        faults: dict[str, Fault] = {}
+        for name, share in shares.items():
+            try:
+                done[name] = pipeline.carry_out(
+                    share.plan, self.get(name), once=run.token, run=run.id, at=at, stages=stages
+                )
+            except (OSError, SinkError) as error:
+                faults[name] = error
+                self._log.error("sink.failed", run=run.id, sink=name, **describe(error))
+        return done, faults
+
+    # What is kept: inside the caller's transaction ----------------------------------------------------------------
+
+    def keep_found(self, shares: Mapping[str, Share]) -> None:
+        """Keep what the sinks were found to have."""
+        for name, share in shares.items():
+            self._store.at(name).found.keep(share.there)
+
+    def own(self, shares: Mapping[str, Share], done: Mapping[str, Outcomes], run: int) -> None:
+        """Record what was done in the sinks; one in which nothing was is planned as a whole next time."""
+        self._store.set_meta(MAIN_SINK, self._store.meta(MAIN_SINK, next(iter(self._settings))))
+        for name, share in shares.items():
+            _own(self._store.at(name), share, done.get(name), run)
+
+
+def _own(records: OwnedRecords, share: Share, outcomes: Outcomes | None, run: int) -> None:
+    records.found.forget()
+    if outcomes is None:
+        records.set_whole(is_whole=False)
+        return
+    records.stamp(share.stamps)
+    for target, absent in share.absences.items():
+        records.absent.keep(target, absent)
+    records.set_whole(is_whole=records.own(share.plan, outcomes, run))
