@@ -13,7 +13,7 @@ from ingestd.core.rules import Rules
 from ingestd.errors import SinkError
 from ingestd.feedloop import describe
 from ingestd.owned import OwnedRecords
-from ingestd.pipeline import Share
+from ingestd.planning import Share, Sinks
 from ingestd.sinks.base import Sink, open_sink
 from ingestd.stages import Stages
 from ingestd.store import MAIN_SINK, Run, Store
@@ -43,7 +43,7 @@ class FeedSinks:
         for sink in self._open.values():
             sink.close()
 
-    def readers(self, *, is_applying: bool) -> pipeline.Sinks:
+    def readers(self, *, is_applying: bool) -> Sinks:
         """Return what reads each sink, for rules that adopt what is there; `is_applying`: what was found there."""
         return {
             name: reader(partial(self.get, name), one.kind, self._store.at(name), is_applying=is_applying)

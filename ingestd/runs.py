@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from ingestd import config, pipeline, rekey
+from ingestd import config, occasions, pipeline, rekey
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Severity
 from ingestd.core.order import check_sequence, supersedes
@@ -170,7 +170,7 @@ class Runs:
 
     def _prepare_rekey(self, run: Run, stages: Stages) -> Prepared:
         ids = rekey.read_list(self.filing.running(run.id) / run.origin["rekey"])
-        return pipeline.prepare_rekey(
+        return occasions.prepare_rekey(
             ids,
             self.store,
             self.policy,
