@@ -1,9 +1,10 @@
 """One feed at work: it claims drops for the daemon, and does what the commands ask. What a run does is `runs`' part."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -213,6 +214,36 @@ class Feed:
             run = self.runs.begin(number, spool, None, digest_of(spool / rekey.LIST), {"rekey": rekey.LIST})
             return self.runs.process(run, stop)
 
+    def reconcile(self, sink: str, stop: Stop = never) -> Run | None:
+        """Compare what a sink has with what it should have, in a run that waits for consent; None if all is well.
+
+        Raises:
+            UsageError: there is no such sink, or it cannot tell what it has.
+        """
+        with self.store.locked():
+            self._go_on(stop)
+            self.runs.sinks.readable(sink)
+            return self._begin_occasion({"reconcile": sink}, stop)
+
+    def undo(self, name: str, stop: Stop = never) -> Run | None:
+        """Plan the reverse of an applied run, in a run that waits for consent; None if nothing of it stands.
+
+        Raises:
+            UsageError: the run was not applied, or changed nothing in the roster.
+        """
+        with self.store.locked():
+            self._go_on(stop)
+            run = self._run(name)
+            if run.state is not State.APPLIED:
+                raise UsageError(f"run {name} is {run.state}; only what was applied can be undone")
+            return self._begin_occasion({"undo": run.number}, stop)
+
+    def _begin_occasion(self, origin: Mapping[str, Any], stop: Stop) -> Run | None:
+        number = self._claims.next_number()
+        run = self.runs.begin(number, self.filing.spool(number), None, "", origin)
+        done = self.runs.process(run, stop)
+        return done if done.state is not State.APPLIED else None
+
     def suggest_ids(self) -> Ids:
         """Return which ids the held run's drop has changed, as far as it can be told.
 
@@ -273,11 +304,14 @@ class Feed:
         """Return the run that waits for consent, if any."""
         return next(iter(self.store.runs(State.HELD, limit=1)), None)
 
-    def _held(self, run: str) -> Run:
+    def _run(self, run: str) -> Run:
         try:
-            found = self.store.run(run)
+            return self.store.run(run)
         except KeyError:
             raise UsageError(f"there is no run {run}; `ingestd runs {self.name}` lists them") from None
+
+    def _held(self, run: str) -> Run:
+        found = self._run(run)
         if found.state not in WAITING:
             raise UsageError(f"run {run} is {found.state}, not held; there is nothing to release or discard")
         return found

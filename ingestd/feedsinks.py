@@ -10,11 +10,11 @@ from ingestd import config, pipeline
 from ingestd.application import reader
 from ingestd.core.model import Outcome
 from ingestd.core.rules import Rules
-from ingestd.errors import SinkError
+from ingestd.errors import SinkError, UsageError
 from ingestd.feedloop import describe
 from ingestd.owned import OwnedRecords
 from ingestd.planning import Share, Sinks
-from ingestd.sinks.base import Sink, open_sink
+from ingestd.sinks.base import Readable, Sink, open_sink
 from ingestd.stages import Stages
 from ingestd.store import MAIN_SINK, Run, Store
 
@@ -49,6 +49,19 @@ class FeedSinks:
             name: reader(partial(self.get, name), one.kind, self._store.at(name), is_applying=is_applying)
             for name, one in self._settings.items()
         }
+
+    def readable(self, name: str) -> Readable:
+        """Return a sink that can tell what it has.
+
+        Raises:
+            UsageError: there is no such sink, or it cannot tell.
+        """
+        if name not in self._settings:
+            raise UsageError(f"feed {self._store.feed} has no sink {name}; it has {', '.join(self._settings)}")
+        sink = self.get(name)
+        if not isinstance(sink, Readable):
+            raise UsageError(f"sink {name} cannot tell what it has, so nothing can be compared with it")
+        return sink
 
     def put(self, name: str, sink: Sink) -> None:
         """Have a sink that is open already take the place of one of the feed's."""

@@ -95,7 +95,7 @@ def prepare(
         breaches = distinct([*breaches, *planning.guard(breaches)])
     batches = tuple(distinct([*(examined.batches if examined else ()), *found, *planning.batches]))
     held_back = planning.held_back + sum(one.count.held_back for one in settled.values())
-    about = planning.about(settled, _changed_fields(settled, tables), breaches, held_back)
+    about = planning.about(settled, changed_fields(settled, tables), breaches, held_back)
     about = {**about_drop(examined, batches, policy), **about}
     about["left_out"] += left_out
     return Prepared(examined, planning.plan, batches, tuple(breaches), held_back, about, planning.shares)
@@ -180,7 +180,7 @@ def depends_anew(examined: Examined | None, store: Store, policy: Policy) -> boo
     return examined is None or kept != fingerprints(policy)
 
 
-def _changed_fields(settled: Mapping[str, Settled], tables: Tables) -> dict[str, dict[str, int]]:
+def changed_fields(settled: Mapping[str, Settled], tables: Tables) -> dict[str, dict[str, int]]:
     """Count which columns changed in the updated records of each table.
 
     Raises:

@@ -128,9 +128,7 @@ class Runs:
             return self.end(run, State.REJECTED, {**prepared.document, "stages": stages.seconds}, prepared.batches)
         about = {**prepared.document, "stages": stages.seconds}
         self._supersede(run, prepared.document["modes"])
-        consent = str(
-            digest or run.document.get("released") or ""
-        )  # given now, or before a stop or a fault of the world
+        consent = str(digest or run.document.get("released") or "")  # given now, or before a stop or a fault
         is_released = consent != "" and prepared.plan.digest.startswith(consent)
         if digest and not is_released:
             self.end(run, State.HELD, about, prepared.batches)
@@ -150,9 +148,9 @@ class Runs:
 
     def preview_held(self, run: Run, stop: Stop) -> Prepared:
         """Take a held run as far as the plan, anew. Nothing is changed."""
-        if run.origin.get("rekey"):
-            return self._prepare_rekey(run, self._stages(self._show, stop))
-        return self.preview(self.filing.package(run.id, run.document.get("drop")), stop)
+        stages = self._stages(self._show, stop)
+        package = self.filing.package(run.id, run.document.get("drop"))
+        return self._prepare_occasion(run, stages) or self._prepare(package, None, stages)
 
     def _refuse_mismatch(self, run: Run) -> Prepared | None:
         """Refuse a drop that was not the one that its sender promised when it was claimed."""
@@ -161,23 +159,24 @@ class Runs:
         return pipeline.refuse(found, self.policy) if message else None
 
     def _prepare_run(self, run: Run, stages: Stages) -> Prepared:
-        if run.origin.get("rekey"):
-            return self._prepare_rekey(run, stages)
+        if prepared := self._prepare_occasion(run, stages):
+            return prepared
         package = self.filing.package(run.id, run.document.get("drop"))
         if package is None and run.document.get("drop"):
             raise FileNotFoundError(f"the package of {run.id} is gone")
         return self._prepare(package, run, stages)
 
-    def _prepare_rekey(self, run: Run, stages: Stages) -> Prepared:
-        ids = rekey.read_list(self.filing.running(run.id) / run.origin["rekey"])
-        return occasions.prepare_rekey(
-            ids,
-            self.store,
-            self.policy,
-            self.today(),
-            stages,
-            self.sinks.readers(is_applying=run is not None and run.state is State.APPLYING),
-        )
+    def _prepare_occasion(self, run: Run, stages: Stages) -> Prepared | None:
+        """Prepare a run that is for something else than a drop, or a plan anew; None if it is for one of these."""
+        origin, given = run.origin, (self.store, self.policy, self.today(), stages)
+        sinks = self.sinks.readers(is_applying=run.state is State.APPLYING)
+        if "rekey" in origin:
+            return occasions.prepare_rekey(
+                rekey.read_list(self.filing.running(run.id) / origin["rekey"]), *given, sinks
+            )
+        if "reconcile" in origin:
+            return occasions.prepare_reconcile(origin["reconcile"], self.sinks.readable(origin["reconcile"]), *given)
+        return occasions.prepare_undo(int(origin["undo"]), *given, sinks) if "undo" in origin else None
 
     def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
         sinks = self.sinks.readers(is_applying=run is not None and run.state is State.APPLYING)

@@ -133,6 +133,19 @@ class Snapshot:
             for opened, closed, notes, *cells in rows
         ]
 
+    def opened_by(self, name: str, run: int) -> Ints:
+        """Return the keys of the versions that a run opened."""
+        return self._rids(name, f"SELECT rid FROM {_versions(name)} WHERE opened = ? ORDER BY rid", run)
+
+    def closed_by(self, name: str, run: int) -> Ints:
+        """Return the keys of the versions that a run closed."""
+        return self._rids(name, f"SELECT rid FROM {_closings(name)} WHERE closed = ? ORDER BY rid", run)
+
+    def _rids(self, name: str, query: str, run: int) -> Ints:
+        if not self._exists(name):
+            return np.zeros(0, np.int64)
+        return database.integers(database.fetch(self._db, query, [pa.int64()], [run])[0])
+
     def count(self, name: str) -> int:
         """Return the number of live records of a table."""
         if not self._exists(name):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ingestd.cli import account, codes, doctor, drops, history, mapping, rekey, setup
+from ingestd.cli import account, codes, doctor, drops, history, mapping, rekey, repair, setup
 from ingestd.cli.context import App
 from ingestd.errors import ConfigError, IngestdError
 
@@ -52,6 +52,6 @@ def main(ctx: click.Context, config_path: Path | None) -> None:
     ctx.obj = App(config_path)
 
 
-for group in (setup, doctor, drops, history, account, codes, mapping, rekey):
+for group in (setup, doctor, drops, history, account, codes, mapping, rekey, repair):
     for command in group.COMMANDS:
         main.add_command(command)

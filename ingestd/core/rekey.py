@@ -15,12 +15,13 @@ from ingestd.core.columns import arrow, by_distinct, to_series
 from ingestd.core.diff import Difference
 from ingestd.core.hashing import find_unsorted, hash_ids, is_member
 from ingestd.core.mapping import Mapped
-from ingestd.core.model import Actions, Hashes, Ints, Kind, Mask, Mode, TableCount, new_key_of
+from ingestd.core.model import Actions, Hashes, Ints, Kind, Mask, new_key_of
 from ingestd.core.plan import Owned, order
+from ingestd.core.restate import restate
 from ingestd.core.roster import Settled
 from ingestd.core.scan import Live
-from ingestd.core.validate import Candidates, Note, content_of
-from schemas import VERSIONS, Shape, load, shapes
+from ingestd.core.validate import Note
+from schemas import Shape, shapes
 from schemas.fields import GUID
 
 Ids = Mapping[str, Mapping[str, str]]
@@ -154,27 +155,9 @@ def settle_rekey(
         noted: what the bits of the snapshot's notes mean.
         seed: the feed's.
     """
-    frame, count = renamed(shape, before, ids), len(at)
-    none, every = np.zeros(0, np.int64), np.arange(count)
-    table = next(load(version)[shape.name] for version in reversed(VERSIONS) if shape.name in load(version))
-    standing = np.ones(len(live), bool)
-    standing[at] = False
-    new = Candidates(
-        table=table,
-        frame=frame,
-        lines=np.zeros(count, np.int64),
-        hash=np.zeros(count, np.uint64),
-        id=hash_ids(arrow(frame["sourcedId"]), seed),
-        held=np.zeros(count, bool),
-        gone=np.zeros(count, bool),
-        notes=live.notes[at],
-        note_names=noted,
-        causes={},
-        batches=(),
-    )
+    frame, none, every = renamed(shape, before, ids), np.zeros(0, np.int64), np.arange(len(at))
     difference = Difference(created=none, updated=every, was=at, same=none, still=none, absent=none)
-    content, counted = content_of(frame, seed), TableCount(count, count, 0)
-    return Settled(table, Mode.DELTA, live, new, content, standing, difference, none, none, counted, ())
+    return restate(shape.name, live, frame, difference, none, live.notes[at], noted, seed)
 
 
 # The target records -------------------------------------------------------------------------------------------------

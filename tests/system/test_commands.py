@@ -512,11 +512,13 @@ COMMANDS = (
     "once",
     "plan",
     "rekey",
+    "reconcile",
     "release",
     "run",
     "runs",
     "show",
     "status",
+    "undo",
 )
 
 

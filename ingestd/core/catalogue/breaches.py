@@ -57,6 +57,17 @@ BREACHES = {
         remedy="Have the errors mended and the drop sent again. Release the plan to take the rest as it is; what was "
         "held back keeps its last good version. The limit is limits.max_held_back.",
     ),
+    "drift": BreachEntry(
+        title="The application was changed by others",
+        cause="Somebody changed target records in the application, or removed them, or a backup of it was restored.",
+        remedy="Look at the plan. Release it to have what the roster says; discard it to leave the application as it "
+        "is. Pin what is to stay.",
+    ),
+    "undo": BreachEntry(
+        title="A run is to be undone",
+        cause="Somebody asked for it with `ingestd undo`.",
+        remedy="Look at the plan and release it. The next drop brings back whatever the source system still says.",
+    ),
     "unmapped-values": BreachEntry(
         title="Values that no map has",
         cause="The roster has values that are not in a value map, and the rules say that such a run is to wait.",
