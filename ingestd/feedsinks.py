@@ -14,7 +14,7 @@ from ingestd.errors import SinkError, UsageError
 from ingestd.feedloop import describe
 from ingestd.owned import OwnedRecords
 from ingestd.planning import Share, Sinks
-from ingestd.sinks.base import Readable, Sink, open_sink
+from ingestd.sinks.base import Losable, Readable, Sink, open_sink
 from ingestd.stages import Stages
 from ingestd.store import MAIN_SINK, Run, Store
 
@@ -86,6 +86,8 @@ class FeedSinks:
         faults: dict[str, Fault] = {}
         for name, share in shares.items():
             try:
+                if "reconcile" not in run.origin:
+                    self._refuse_lost(name)
                 done[name] = pipeline.carry_out(
                     share.plan, self.get(name), once=run.token, run=run.id, at=at, stages=stages
                 )
@@ -93,6 +95,19 @@ class FeedSinks:
                 faults[name] = error
                 self._log.error("sink.failed", run=run.id, sink=name, **describe(error))
         return done, faults
+
+    def _refuse_lost(self, name: str) -> None:
+        """Refuse to bring today's changes alone to a sink that has lost all the rest."""
+        sink, owned = self.get(name), self._store.at(name)
+        if (
+            isinstance(sink, Losable)
+            and sink.is_lost()
+            and any(owned.count_owned(one.name, 1) for one in self._rules.targets)
+        ):
+            raise SinkError(
+                f"sink {name} is gone, with all that ingestd made there: put it back, or have it filled anew by "
+                f"`ingestd reconcile {self._store.feed} {name}`; at another place it needs another name"
+            )
 
     # What is kept: inside the caller's transaction ----------------------------------------------------------------
 

@@ -72,6 +72,15 @@ class Readable(Protocol):
         ...
 
 
+@runtime_checkable
+class Losable(Protocol):
+    """A sink that keeps its records where they can be seen to be gone, such as in a file."""
+
+    def is_lost(self) -> bool:
+        """Return whether there is nothing of what it keeps."""
+        ...
+
+
 def unreadable(target: Target, kind: str) -> str:
     """Return what is wrong when a table's rules adopt and a sink of that kind cannot tell what it has."""
     return f"table.{target.name}.adopt: a sink of kind {kind!r} cannot tell what the application has; take adopt out"

@@ -74,6 +74,10 @@ class CsvZipSink:
             self._rendered.clear()
         return outcomes
 
+    def is_lost(self) -> bool:
+        """Return whether the records' file is not there."""
+        return not self._kept.exists()
+
     def close(self) -> None:
         """Close the records' file."""
         self._records.close()

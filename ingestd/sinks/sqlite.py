@@ -79,6 +79,10 @@ class SqliteSink:
             ]
             return database.select(self._db(), f"SELECT {', '.join(cells)} FROM {quoted(target)}", fields)
 
+    def is_lost(self) -> bool:
+        """Return whether the file is not there."""
+        return not self._path.exists()
+
     def close(self) -> None:
         """Close the file."""
         if self._open is not None:

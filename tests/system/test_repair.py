@@ -93,6 +93,20 @@ def test_a_target_table_that_is_gone_is_made_again(tmp_path: Path) -> None:
     assert set(live_of(where, "users", "role")) == {"U1", "U2", "U3", "U4"}
 
 
+def test_a_sink_that_is_gone_is_not_begun_with_what_changed_today(tmp_path: Path) -> None:
+    """The run fails and says what to do; reconcile fills the sink anew, and then all goes on."""
+    where = place(tmp_path, more=FREE)
+    once(where, zip_of(DAY_1))
+    where.target().unlink()
+    assert once(where, zip_of(DAY_2)).code == 4
+    assert "ingestd reconcile springfield sqlite" in documents_of(where)[-1]["error"]
+    assert not where.target().exists()
+    release(where, invoke(where, "reconcile", FEED, "sqlite", "--json").json)
+    assert set(live_of(where, "users", "role")) == {"U1", "U2", "U3", "U4"}
+    once(where, zip_of(changed(DAY_2, "users", "U2", grades="11")))
+    assert live_of(where, "users", "grades") == {"U1": "10", "U2": "11", "U3": "09", "U5": "09"}
+
+
 def test_an_unknown_sink_is_told_with_those_there_are(tmp_path: Path) -> None:
     """It is a mistake of use."""
     where = place(tmp_path, more=FREE)
