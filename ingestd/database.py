@@ -105,7 +105,7 @@ def joined(columns: Sequence[str]) -> str:
     SQLite joins a column's values by a separator that the gate lets into no value, and Arrow cuts them apart, so that
     no Python object is made of each.
     """
-    each = (f"CAST(group_concat({quoted(name)}, char({ord(RECORD)})) AS BLOB)" for name in columns)
+    each = (f"CAST(group_concat({quoted(name)}, '{RECORD}') AS BLOB)" for name in columns)  # a call would be per row
     return ", ".join(["count(*)", *each])
 
 
