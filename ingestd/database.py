@@ -1,14 +1,18 @@
-"""How SQLite is opened: one connection a process, a rollback journal, one transaction a step.
+"""How SQLite is opened: one connection a process that writes, a rollback journal, one transaction a step.
 
 A write-ahead log can lose a commit when there are several connections, before SQLite 3.51.3 (its "WAL-reset bug");
 so there is none.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +30,8 @@ BUSY = 60.0
 _SLICE = 20_000
 _VARIABLES = 30_000
 _JOINED = 50_000
+_READERS = 4
+"""Connections that read one table side by side, at most; more would wait for each other."""
 
 
 def connect(path: Path, busy: float = BUSY) -> sqlite3.Connection:
@@ -43,7 +49,8 @@ def connect(path: Path, busy: float = BUSY) -> sqlite3.Connection:
 
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a database that is there, to read it and to write nothing, not even beside it."""
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY, isolation_level=None)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA temp_store = MEMORY")
     return db
 
@@ -105,7 +112,7 @@ def joined(columns: Sequence[str]) -> str:
     SQLite joins a column's values by a separator that the gate lets into no value, and Arrow cuts them apart, so that
     no Python object is made of each.
     """
-    each = (f"CAST(group_concat({quoted(name)}, char({ord(RECORD)})) AS BLOB)" for name in columns)
+    each = (f"CAST(group_concat({quoted(name)}, '{RECORD}') AS BLOB)" for name in columns)  # a call would be per row
     return ", ".join(["count(*)", *each])
 
 
@@ -118,12 +125,39 @@ def select_joined(db: sqlite3.Connection, query: str, columns: Sequence[str], la
         ValueError: a value has the separator.
     """
     parts = [[pa.array([], pa.large_string())] for _ in columns]
-    for start in range(0, last + 1, _JOINED):
-        count, *cells = db.execute(query, [start, start + _JOINED - 1]).fetchone()
+    ranges = [(start, start + _JOINED - 1) for start in range(0, last + 1, _JOINED)]
+    for count, *cells in _row_of_each(db, query, ranges):
         for part, cell in zip(parts, cells, strict=True):
             part.append(_cut(cell, count))
     whole = [to_series(pa.concat_arrays(part)) for part in parts]
     return pd.DataFrame(dict(zip(columns, whole, strict=True)), copy=False)
+
+
+def _row_of_each(db: sqlite3.Connection, query: str, ranges: Sequence[tuple[int, int]]) -> Iterator[Sequence[Any]]:
+    """Yield the one row that a query gives of each range, in their order.
+
+    Several are read at once, by connections of their own in threads, for SQLite steps without Python's lock. Not
+    within a transaction: what it wrote, only its own connection sees.
+    """
+    path = db.execute("PRAGMA database_list").fetchone()[2]
+    readers = min(os.cpu_count() or 1, _READERS, len(ranges))
+    if readers < 2 or not path or db.in_transaction:
+        yield from (db.execute(query, one).fetchone() for one in ranges)
+        return
+    idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+
+    def read(one: tuple[int, int]) -> Sequence[Any]:
+        own = idle.get()
+        try:
+            row: Sequence[Any] = own.execute(query, one).fetchone()
+            return row
+        finally:
+            idle.put(own)
+
+    with ExitStack() as stack:
+        for _ in range(readers):
+            idle.put(stack.enter_context(closing(open_to_read(Path(path)))))
+        yield from stack.enter_context(ThreadPoolExecutor(readers)).map(read, ranges)
 
 
 def _cut(joined: bytes | None, count: int) -> pa.Array:
