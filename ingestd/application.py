@@ -1,12 +1,16 @@
-"""What the application has: read through the sink, or as it was before the plan that is being applied."""
+"""What the application has: read through the sink, or as it was before the plan that is being applied.
+
+And whether it has all that the sink passes on.
+"""
 
 from collections.abc import Callable
 
 import pandas as pd
 
 from ingestd.core.rules import Target
+from ingestd.core.state import State
 from ingestd.errors import ConfigError
-from ingestd.sinks.base import Readable, Sink, unreadable
+from ingestd.sinks.base import Forwarding, Readable, Sink, unreadable
 from ingestd.store import Store
 from ingestd.targets import Read
 
@@ -40,3 +44,8 @@ def reader(open_sink: Callable[[], Sink], kind: str, store: Store, *, is_applyin
         return sink.read(target.name, (*target.key, *target.adopt))
 
     return read
+
+
+def is_pending(sink: Sink, store: Store) -> bool:
+    """Return whether a sink has something to pass on that no failed run, which is tried again anyway, is about to."""
+    return isinstance(sink, Forwarding) and not store.runs(State.FAILED, limit=1) and sink.pending()

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from ingestd import config, pipeline, rekey
-from ingestd.application import reader
+from ingestd.application import is_pending, reader
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Outcome, Severity
 from ingestd.core.order import check_sequence, supersedes
@@ -131,9 +131,7 @@ class Runs:
             return self.end(run, State.REJECTED, {**prepared.document, "stages": stages.seconds}, prepared.batches)
         about = {**prepared.document, "stages": stages.seconds}
         self._supersede(run, prepared.document["modes"])
-        consent = str(
-            digest or run.document.get("released") or ""
-        )  # given now, or before a stop or a fault of the world
+        consent = str(digest or run.document.get("released") or "")  # now, or before a stop or a fault of the world
         is_released = consent != "" and prepared.plan.digest.startswith(consent)
         if digest and not is_released:
             self.end(run, State.HELD, about, prepared.batches)
@@ -230,6 +228,10 @@ class Runs:
         with suppress(OSError):  # derived: made again from the versions when they are next wanted
             self.store.snapshot.publish()
         return done
+
+    def is_pending(self) -> bool:
+        """Return whether the sink has something to pass on that no failed run is about to."""
+        return is_pending(self._open_sink(), self.store)
 
     def _open_sink(self) -> Sink:
         settings = self.settings.sinks[0]

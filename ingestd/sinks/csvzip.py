@@ -2,7 +2,8 @@
 
 The records themselves are in an SQLite file beside it. What is to be published is on the disk under another name before
 that file's transaction commits, and takes its own name after it. A kill between the two is made good when the plan is
-applied again: it changes no record then, and renders the same bytes.
+applied again: it changes no record then, and renders the same bytes. What is published is passed on after that, to all
+places that do not have it yet.
 """
 
 import sqlite3
@@ -22,6 +23,7 @@ from ingestd.core.rules import Rules, Target
 from ingestd.database import quoted
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import Progress
+from ingestd.sinks.push import Destination, Pushes, destination
 from ingestd.sinks.sqlite import OWN, SqliteSink, columns_of
 from schemas import shapes
 
@@ -41,28 +43,30 @@ class CsvZipSink:
 
     transactional = True
 
-    def __init__(self, path: Path, rules: Rules, busy: float = database.BUSY) -> None:
-        """`busy`: seconds to wait for somebody else's transaction."""
+    def __init__(self, path: Path, rules: Rules, busy: float = database.BUSY, push: Sequence[Destination] = ()) -> None:
+        """`busy`: seconds to wait for somebody else's transaction; `push`: where a zip is passed on to."""
         self._path = path
         self._rules = rules
         self._kept = path.with_name(f"{path.name}.db")
         self._records = SqliteSink(self._kept, busy, before_commit=self._render)
+        self._pushes = Pushes(path, push)
         self._rendered: dict[Path, Path] = {}
         self._stale: list[Path] = []
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], folder: Path, rules: Rules) -> Self:
-        """Read `path`, relative to `folder`.
+        """Read `path`, relative to `folder`, and the tables of `push`.
 
         Raises:
             ConfigError: there is no path.
         """
         if not isinstance(settings.get("path"), (str, Path)):
             raise ConfigError(['sinks.path: a csvzip sink needs path = "FILE.zip", or that of a folder'])
-        return cls(folder / settings["path"], rules)
+        path = folder / settings["path"]
+        return cls(path, rules, push=[destination(one, path.name) for one in settings.get("push", ())])
 
     def apply(self, plan: Plan, *, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
-        """Carry a plan out in one transaction, and publish all active records."""
+        """Carry a plan out in one transaction, publish all active records, and pass them on."""
         self._refuse_a_part()
         try:
             outcomes = self._records.apply(plan, once=once, run=run, at=at, progress=progress)
@@ -72,7 +76,12 @@ class CsvZipSink:
                 with suppress(OSError):  # it is in nobody's way, and goes with the next
                     aside.unlink(missing_ok=True)
             self._rendered.clear()
+        self._pushes.push()
         return outcomes
+
+    def pending(self) -> bool:
+        """Return whether some place lacks what is published: it is a new one, or was away."""
+        return bool(self._pushes.due())
 
     def close(self) -> None:
         """Close the records' file."""

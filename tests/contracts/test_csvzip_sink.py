@@ -59,12 +59,8 @@ def csvs_of(path: Path) -> dict[str, str]:
         return {name: package.read(name).decode("utf-8") for name in package.namelist()}
 
 
-class TestCsvZipSink(SinkContract):
-    """CSVs in a zip."""
-
-    def make(self, folder: Path) -> CsvZipSink:
-        """Return a sink whose zip is not there yet."""
-        return CsvZipSink(folder / "out" / "roster.zip", rules_of(), busy=0)
+class KeptContract(SinkContract):
+    """The contract of a sink that keeps its records in a file beside what it publishes."""
 
     def read(self, sink: CsvZipSink, target: str) -> Records:
         """Return the kept records by their primary key."""
@@ -84,6 +80,23 @@ class TestCsvZipSink(SinkContract):
         """Have it refuse no more."""
         with beside(kept_of(sink)) as db:
             db.execute("DROP TRIGGER trip")
+
+
+class TestCsvFolderSink(KeptContract):
+    """CSVs in a folder."""
+
+    def make(self, folder: Path) -> CsvZipSink:
+        """Return a sink whose folder is not there yet."""
+        (folder / "out").mkdir(exist_ok=True)
+        return CsvZipSink(folder / "out" / "roster", rules_of(), busy=0)
+
+
+class TestCsvZipSink(KeptContract):
+    """CSVs in a zip."""
+
+    def make(self, folder: Path) -> CsvZipSink:
+        """Return a sink whose zip is not there yet."""
+        return CsvZipSink(folder / "out" / "roster.zip", rules_of(), busy=0)
 
     @pytest.fixture
     def out(self, tmp_path: Path) -> Path:
