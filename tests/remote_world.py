@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import paramiko
 from intake_world import PATIENCE
@@ -22,6 +23,9 @@ from ingestd.sources.remote_client import Account
 from ingestd.sources.remote_folder import Patience
 from ingestd.sources.remote_spool import Spool
 from ingestd.sources.remote_visits import Terms, Visits
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 SSHD = "/usr/sbin/sshd"
 QUICK = Patience(connect=2, stall=0.5, least_speed=1 << 20)
@@ -272,9 +276,9 @@ class _Handle(paramiko.SFTPHandle):
         self._script.on_read(offset)
         return self._content[offset : offset + length]
 
-    def write(self, offset: int, data: bytes) -> int:
+    def write(self, offset: int, data: "Buffer") -> int:
         kept, mtime = self._script.files[self._name]
-        self._script.files[self._name] = (kept[:offset] + data + kept[offset + len(data) :], mtime)
+        self._script.files[self._name] = (kept[:offset] + bytes(data) + kept[offset + len(bytes(data)) :], mtime)
         return SFTP_OK
 
 

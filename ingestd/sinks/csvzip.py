@@ -19,6 +19,7 @@ from ingestd import database, files
 from ingestd.core.dialect import parents_first, render_header, render_lines
 from ingestd.core.manifest import render as render_manifest
 from ingestd.core.model import Mode, Outcome, Plan
+from ingestd.core.package_rules import Sheet, asked, check_package
 from ingestd.core.rules import Rules, Target
 from ingestd.database import quoted
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
@@ -103,6 +104,7 @@ class CsvZipSink:
     def _render(self, db: sqlite3.Connection) -> None:
         """Have all tables on the disk, each file under a name of its own that is not the one to come."""
         targets = [target for target in self._rules.targets if self._is_wanted(db, target)]
+        self._check(db, targets)
         sheets = {f"{target.name}.csv": self._lines(db, target) for target in targets}
         if self._rules.csv.oneroster:
             manifest = render_manifest(self._rules.csv.oneroster, {target.name: Mode.BULK for target in targets})
@@ -115,6 +117,23 @@ class CsvZipSink:
                 self._stale = [self._path / f"{name}.csv" for name in _tables(db) if f"{name}.csv" not in sheets]
         except OSError as error:
             raise SinkError(f"the csvzip sink failed: {error.strerror}") from None
+
+    def _check(self, db: sqlite3.Connection, targets: Sequence[Target]) -> None:
+        """Refuse to publish what its reader would refuse."""
+        faults = check_package({target.name: self._sheet(db, target) for target in targets}, self._rules)
+        if faults:
+            raise SinkError(f"the csvzip sink published nothing: the package is not in order: {'; '.join(faults)}")
+
+    def _sheet(self, db: sqlite3.Connection, target: Target) -> Sheet:
+        """Return the columns of a CSV that are checked, as they are to be written."""
+        have = [name for name in columns_of(db, target.name) if name not in OWN]
+        header = _fields(target, have)
+        names = [name for name in asked(target, self._rules.csv) if name in header]
+        types = [pa.large_string()] * len(names)
+        if not (have and names):
+            return Sheet(header, {name: pa.array([], pa.large_string()) for name in names})
+        query, values = self._query(target, names, {name.casefold() for name in have})
+        return Sheet(header, dict(zip(names, database.fetch(db, query, types, values), strict=True)))
 
     def _is_wanted(self, db: sqlite3.Connection, target: Target) -> bool:
         """Return whether a table has a file; in a set of OneRoster only if it has records."""
@@ -166,12 +185,14 @@ class CsvZipSink:
         """Return the query of a table's cells, and its values: what stands in records that are gone, if they do."""
         gone = self._rules.csv.gone.get(target.name)
         cells = {name: quoted(name) if name.casefold() in known else "''" for name in names}
-        for name in gone or ():
+        told = {name: gone[name] for name in names if name in gone} if gone else {}
+        for name in told:
             cells[name] = f"CASE _active WHEN 1 THEN {cells[name]} ELSE ? END"
-        values = [gone[name] for name in names if name in gone] if gone else []
         where = " WHERE _active = 1" if gone is None else ""
         key = ", ".join(map(quoted, target.key))
-        return f"SELECT {', '.join(cells.values())} FROM {quoted(target.name)}{where} ORDER BY {key}", values
+        return f"SELECT {', '.join(cells.values())} FROM {quoted(target.name)}{where} ORDER BY {key}", list(
+            told.values()
+        )
 
     # Publishing ----------------------------------------------------------------------------------------------
 

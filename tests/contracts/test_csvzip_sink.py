@@ -199,6 +199,21 @@ class TestCsvZipSink(KeptContract):
         self.apply(sink, create(ANN))
         assert {path.stat().st_mode & 0o077 for path in out.parent.iterdir()} == {0}
 
+    @pytest.mark.parametrize("name", ["roster.zip", "folder"])
+    def test_a_package_that_is_not_in_order_is_not_published(self, tmp_path: Path, name: str) -> None:
+        """Nothing is done, the old one stays, and what is wrong is told without a value; mended, it is published."""
+        rules = rules_of(f'[csv]\nreferences = {{ "patrons.name" = "staff.id" }}\n{RULES}')
+        sink = CsvZipSink(tmp_path / name, rules)
+        self.apply(sink, create({"id": "Ann"}, target="staff", columns=("id",)), create(ANN))
+        before = csvs_of(tmp_path / name)
+        told = "not in order: patrons.csv, name: 1 values name no record of staff.csv$"
+        with pytest.raises(SinkError, match=told):
+            self.apply(sink, create(BOB), once="2")
+        assert csvs_of(tmp_path / name) == before and set(self.cells(sink)) == {("P1",)}
+        self.apply(sink, create({"id": "Bob"}, target="staff", columns=("id",)), create(BOB), once="2")
+        sink.close()
+        assert "Bob" in csvs_of(tmp_path / name)["patrons.csv"]
+
     # How it is published -------------------------------------------------------------------------------------
 
     def test_the_same_records_are_the_same_bytes(self, tmp_path: Path) -> None:
