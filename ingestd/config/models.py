@@ -165,9 +165,12 @@ Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]
 class Sink(Settings):
     """`[[sinks]]`."""
 
-    kind: SinkKind = Field(description="where actions go: `sqlite`, `csvzip`, or another sink that is installed")
+    kind: SinkKind = Field(
+        description="where actions go: `sqlite`, `csvzip`, `changeset`, or another that is installed"
+    )
     path: StatePath | None = Field(
-        None, description="the file that the sink writes, of `csvzip` a zip or a folder; relative to `state_dir`"
+        None,
+        description="the file that it writes, of `csvzip` a zip or folder, of `changeset` a folder; relative to `state_dir`",
     )
     push: Annotated[tuple[Push, ...], DefaultIs("none")] = Field(
         (), description="servers to which `csvzip` passes its zip on, a table each"
@@ -182,7 +185,7 @@ class Sink(Settings):
 
     @model_validator(mode="after")
     def _has_path(self) -> "Sink":
-        like = {"sqlite": "roster.db", "csvzip": "roster.zip"}.get(self.kind)
+        like = {"sqlite": "roster.db", "csvzip": "roster.zip", "changeset": "out/changes"}.get(self.kind)
         if like and self.path is None:
             raise ValueError(f'needs a path, like path = "{like}"')
         if self.push and (self.kind != "csvzip" or self.path is None or self.path.suffix.lower() != ".zip"):
