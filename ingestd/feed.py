@@ -280,9 +280,16 @@ class Feed:
             return discarded
 
     def replan(self, stop: Stop = never) -> Run | None:
-        """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do."""
+        """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do.
+
+        A plan of nothing is applied for a sink that has something to pass on.
+        """
         prepared = self.runs.preview(None, stop)
-        if prepared.plan is None or prepared.is_idle or self._is_held(prepared.plan):
+        if (
+            prepared.plan is None
+            or self._is_held(prepared.plan)
+            or (prepared.is_idle and not self.runs.sinks.is_pending())
+        ):
             return None
         number = self._claims.next_number()
         run = self.runs.begin(number, self.filing.spool(number), None, "", {})

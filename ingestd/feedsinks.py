@@ -10,11 +10,12 @@ from ingestd import config, pipeline
 from ingestd.application import reader
 from ingestd.core.model import Outcome
 from ingestd.core.rules import Rules
+from ingestd.core.state import State
 from ingestd.errors import SinkError, UsageError
 from ingestd.feedloop import describe
 from ingestd.owned import OwnedRecords
 from ingestd.planning import Share, Sinks
-from ingestd.sinks.base import Losable, Readable, Sink, open_sink
+from ingestd.sinks.base import Forwarding, Losable, Readable, Sink, open_sink
 from ingestd.stages import Stages
 from ingestd.store import MAIN_SINK, Run, Store
 
@@ -62,6 +63,12 @@ class FeedSinks:
         if not isinstance(sink, Readable):
             raise UsageError(f"sink {name} cannot tell what it has, so nothing can be compared with it")
         return sink
+
+    def is_pending(self) -> bool:
+        """Return whether a sink has something to pass on that no failed run, which is tried again, is about to."""
+        if self._store.runs(State.FAILED, limit=1):
+            return False
+        return any(isinstance(sink, Forwarding) and sink.pending() for sink in map(self.get, self._settings))
 
     def put(self, name: str, sink: Sink) -> None:
         """Have a sink that is open already take the place of one of the feed's."""

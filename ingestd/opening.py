@@ -36,8 +36,8 @@ def open_served(inbox: Path, *, loose_csv: bool = False) -> FolderSource:
     return FolderSource(inbox, quiet_period=0, loose_quiet=LOOSE_QUIET if loose_csv else None)
 
 
-def account_of(settings: config.SftpSource) -> Account:
-    """Return where a remote source logs in."""
+def account_of(settings: config.SftpAccount) -> Account:
+    """Return where we log in."""
     return Account(
         settings.host,
         settings.port,

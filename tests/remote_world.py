@@ -12,16 +12,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import paramiko
 from intake_world import PATIENCE
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
-from paramiko.sftp import SFTP_NO_SUCH_FILE, SFTP_OK
+from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK
 
 from ingestd.sources.remote_client import Account
 from ingestd.sources.remote_folder import Patience
 from ingestd.sources.remote_spool import Spool
 from ingestd.sources.remote_visits import Terms, Visits
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 SSHD = "/usr/sbin/sshd"
 QUICK = Patience(connect=2, stall=0.5, least_speed=1 << 20)
@@ -89,8 +93,11 @@ def wait_for_threads(before: set[threading.Thread]) -> None:
 
 
 @contextmanager
-def openssh(keys: Keys, folder: Path) -> Iterator[int]:
-    """Run OpenSSH's server with its internal-sftp, one process a connection as inetd would; give the port."""
+def openssh(keys: Keys, folder: Path, *, largest: int | None = None) -> Iterator[int]:
+    """Run OpenSSH's server with its internal-sftp, one process a connection as inetd would; give the port.
+
+    `largest`: no file grows beyond so many bytes, as on a disk that is full.
+    """
     Path("/run/sshd").mkdir(exist_ok=True)
     config = folder / "sshd_config"
     config.write_text(
@@ -100,11 +107,46 @@ def openssh(keys: Keys, folder: Path) -> Iterator[int]:
 
     def serve(line: socket.socket) -> None:
         with line:
-            server = [SSHD, "-i", "-f", str(config)]
-            subprocess.run(server, check=False, stdin=line.fileno(), stdout=line.fileno(), stderr=subprocess.DEVNULL)
+            limit = [] if largest is None else ["prlimit", f"--fsize={largest}"]
+            subprocess.run(
+                [*limit, SSHD, "-i", "-f", str(config)],
+                check=False,
+                stdin=line.fileno(),
+                stdout=line.fileno(),
+                stderr=subprocess.DEVNULL,
+                restore_signals=False,
+            )  # fmt: skip - SIGXFSZ stays ignored, so that a write beyond the limit fails and kills nobody
 
     with listening(serve) as port:
         yield port
+
+
+@contextmanager
+def cutting(port: int, *, sent: int | None = None, answered: int | None = None) -> Iterator[int]:
+    """Pass connections on to a port, and cut each when so many bytes went there, or came back; give the port."""
+
+    def carry(source: socket.socket, to: socket.socket, most: int | None) -> None:
+        left = most
+        with suppress(OSError):
+            while data := source.recv(1 << 16 if left is None else min(1 << 16, left + 1)):
+                if left is not None:
+                    data, left = data[:left], left - len(data)
+                to.sendall(data)
+                if left is not None and left < 0:
+                    break
+        for line in (source, to):
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+    def serve(line: socket.socket) -> None:
+        with line, socket.create_connection(("127.0.0.1", port)) as server:
+            back = threading.Thread(target=carry, args=(server, line, answered), daemon=True)
+            back.start()
+            carry(line, server, sent)
+            back.join(PATIENCE)
+
+    with listening(serve) as found:
+        yield found
 
 
 @dataclass
@@ -205,8 +247,18 @@ class _Folder(paramiko.SFTPServerInterface):
     lstat = stat
 
     def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> paramiko.SFTPHandle | int:
-        found = self._script.files.get(path.rpartition("/")[2])
-        return _Handle(self._script, found[0]) if found else SFTP_NO_SUCH_FILE
+        name = path.rpartition("/")[2]
+        if flags & os.O_CREAT:
+            self._script.files[name] = (b"", 1)
+        found = self._script.files.get(name)
+        return _Handle(self._script, found[0], name) if found else SFTP_NO_SUCH_FILE
+
+    def rename(self, oldpath: str, newpath: str) -> int:
+        old, new = (path.rpartition("/")[2] for path in (oldpath, newpath))
+        if new in self._script.files:
+            return SFTP_FAILURE  # as the protocol has it
+        self._script.files[new] = self._script.files.pop(old)
+        return SFTP_OK
 
     def remove(self, path: str) -> int:
         self._script.on_remove()
@@ -215,14 +267,19 @@ class _Folder(paramiko.SFTPServerInterface):
 
 
 class _Handle(paramiko.SFTPHandle):
-    def __init__(self, script: Scripted, content: bytes) -> None:
+    def __init__(self, script: Scripted, content: bytes, name: str) -> None:
         super().__init__()
-        self._script, self._content = script, content
+        self._script, self._content, self._name = script, content, name
 
     def read(self, offset: int, length: int) -> bytes | int:
         self._script.reads += 1
         self._script.on_read(offset)
         return self._content[offset : offset + length]
+
+    def write(self, offset: int, data: "Buffer") -> int:
+        kept, mtime = self._script.files[self._name]
+        self._script.files[self._name] = (kept[:offset] + bytes(data) + kept[offset + len(bytes(data)) :], mtime)
+        return SFTP_OK
 
 
 def terms(path: Path | str, **about: object) -> Terms:

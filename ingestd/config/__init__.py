@@ -18,6 +18,7 @@ from ingestd.config.models import (
     Sink,
 )
 from ingestd.config.places import shipped, shipped_folder
+from ingestd.config.remote import Push, SftpAccount
 from ingestd.config.settings import Setting, describe
 from ingestd.config.sis import Identity, Sis
 
@@ -31,11 +32,13 @@ __all__ = [
     "Limits",
     "OnBreach",
     "PackageLimits",
+    "Push",
     "Repairs",
     "Retention",
     "Schedule",
     "Scope",
     "Setting",
+    "SftpAccount",
     "SftpSource",
     "Sink",
     "Sis",

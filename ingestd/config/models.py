@@ -16,13 +16,13 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from ingestd.config.base import Settings
 from ingestd.config.bounds import Limits, PackageLimits, Scope
 from ingestd.config.places import FolderPath, RulesFile, SisFile, StatePath
+from ingestd.config.remote import Push, SftpAccount
 from ingestd.config.sis import Sis
 from ingestd.config.values import (
     Address,
     Count,
     Country,
     Duration,
-    Fingerprint,
     Flag,
     Listen,
     Options,
@@ -137,20 +137,10 @@ class FolderSource(Settings):
     )
 
 
-class SftpSource(Settings):
+class SftpSource(SftpAccount):
     """`[[sources]]` of kind `sftp`."""
 
     kind: Literal["sftp"] = Field(description="a folder on someone's SFTP server")
-    host: str = Field(description="the server")
-    port: Count = Field(22, ge=1, le=65535, description="its port")
-    user: str = Field(description="the account")
-    key: Secret | None = Field(None, description="the account's private key; this or `password`")
-    password: Secret | None = Field(None, description="the account's password; this or `key`")
-    known_hosts: StatePath | None = Field(
-        None, description="a file with the server's public keys, as OpenSSH keeps it; relative to `state_dir`"
-    )
-    host_key: tuple[Fingerprint, ...] = Field((), description="fingerprints of the server's public keys, any of which")
-    path: str = Field(description="the folder on the server")
     every: PositiveDuration = Field(timedelta(minutes=10), description="how often to look, give or take a tenth")
     settle: Duration = Field(
         timedelta(seconds=60), description="how far apart two looks must find a file of the same size and time"
@@ -158,21 +148,12 @@ class SftpSource(Settings):
     after: Literal["leave", "move", "delete"] = Field("leave", description="what becomes of a file there once fetched")
     move_to: str | None = Field(None, description="the folder on the server to move into; relative to `path`")
     max_size: Size = Field(2 << 30, description="how large a file may be to be fetched")
-    connect_timeout: PositiveDuration = Field(
-        timedelta(seconds=15), description="how long each step of a login may take"
-    )
-    stall_timeout: PositiveDuration = Field(timedelta(seconds=30), description="how long the server may be silent")
-    least_speed: Size = Field(4 << 10, description="bytes a second below which the server is given up until later")
     incomplete_after: PositiveDuration = Field(
         timedelta(minutes=30), description="how long a fetched zip that is cut off waits before it is rejected"
     )
 
     @model_validator(mode="after")
     def _is_whole(self) -> "SftpSource":
-        if (self.key is None) == (self.password is None):
-            raise ValueError("needs either a key or a password, and not both")
-        if not self.host_key and self.known_hosts is None:
-            raise ValueError("needs known_hosts or host_key: a server is never trusted at first sight")
         if (self.after == "move") != bool(self.move_to):
             raise ValueError('needs move_to if after = "move", and only then')
         return self
@@ -187,9 +168,15 @@ class Sink(Settings):
     name: Annotated[str | None, DefaultIs("its kind")] = Field(
         None, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="what the sink is called; each of a feed's has its own name"
     )
-    kind: SinkKind = Field(description="where actions go: `sqlite`, `csvzip`, or another sink that is installed")
+    kind: SinkKind = Field(
+        description="where actions go: `sqlite`, `csvzip`, `changeset`, or another that is installed"
+    )
     path: StatePath | None = Field(
-        None, description="the file that the sink writes, of `csvzip` a zip or a folder; relative to `state_dir`"
+        None,
+        description="the file that it writes, of `csvzip` a zip or folder, of `changeset` a folder; in `state_dir`",
+    )
+    push: Annotated[tuple[Push, ...], DefaultIs("none")] = Field(
+        (), description="servers to which `csvzip` passes its zip on, a table each"
     )
     options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
 
@@ -200,14 +187,17 @@ class Sink(Settings):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Return what the sink is opened with: its path, absolute, if it has one, and its own settings."""
-        return ({"path": self.path} if self.path else {}) | self.options
+        """Return what the sink is opened with: its path, absolute, where it pushes to, and its own settings."""
+        push = {"push": [one.model_dump() for one in self.push]} if self.push else {}
+        return ({"path": self.path} if self.path else {}) | push | self.options
 
     @model_validator(mode="after")
     def _has_path(self) -> "Sink":
-        like = {"sqlite": "roster.db", "csvzip": "roster.zip"}.get(self.kind)
+        like = {"sqlite": "roster.db", "csvzip": "roster.zip", "changeset": "out/changes"}.get(self.kind)
         if like and self.path is None:
             raise ValueError(f'needs a path, like path = "{like}"')
+        if self.push and (self.kind != "csvzip" or self.path is None or self.path.suffix.lower() != ".zip"):
+            raise ValueError('push needs kind = "csvzip" and a path that ends in .zip: it is the zip that is pushed')
         return self
 
 

@@ -31,6 +31,7 @@ TIME = 'a time of day, like "02:00"'
 ZONE = 'a time zone, like "America/Chicago"'
 REFERENCE = 'a reference: "credential:NAME", "env:NAME" or "file:PATH"'
 FINGERPRINT = 'the fingerprint of a host key, like "SHA256:" and 43 characters, as ssh-keygen -l shows it'
+FILE_NAME = 'the name of a file, like "roster.zip"'
 COUNTRY = 'the two letters of a country, like "US"'
 STRICT = "true, false or a list of switchable codes"
 
@@ -224,6 +225,17 @@ def parse_fingerprint(found: object) -> str:
     return str(found)
 
 
+def parse_file_name(found: object) -> str:
+    """Return a name that leads to no other folder, and is not hidden.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if _match(r"[^./\\\0-\x1f][^/\\\0-\x1f]{0,199}", found) is None:
+        raise ValueError(f"is not {FILE_NAME}")
+    return str(found)
+
+
 def parse_sink_kind(found: object) -> str:
     """Return the kind of a sink that is installed.
 
@@ -298,6 +310,7 @@ TableName = Annotated[str, PlainValidator(parse_table), Written("a table of OneR
 Version = Annotated[str, PlainValidator(parse_version), Written("a version of OneRoster", quoted)]
 Country = Annotated[str, PlainValidator(parse_country), Written(COUNTRY, quoted)]
 Fingerprint = Annotated[str, PlainValidator(parse_fingerprint), Written(FINGERPRINT, quoted)]
+FileName = Annotated[str, PlainValidator(parse_file_name), Written(FILE_NAME, quoted)]
 SinkKind = Annotated[str, PlainValidator(parse_sink_kind), Written("the kind of an installed sink", quoted)]
 Strict = Annotated[bool | tuple[str, ...], PlainValidator(parse_strict), Written(STRICT, _render_strict)]
 Secret = Annotated[str, PlainValidator(parse_reference), Written(REFERENCE, quoted)]

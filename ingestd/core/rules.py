@@ -167,6 +167,10 @@ class Target:
         return collected | {rule.lookup for rule in (self.fields or {}).values() if rule.lookup}
 
 
+Column = tuple[str, str]
+"""A target table and a field of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Csv:
     """How a sink that writes CSVs writes them.
@@ -174,13 +178,16 @@ class Csv:
     `gone` has by target table what stands in which fields of records that are deactivated or archived; without that
     they are not written. `parents` has by target table the field that names another record of it by its key: that one
     is written before it. `oneroster` is the version of OneRoster whose set of files it is: then there is a manifest,
-    and a table without records is absent.
+    and a table without records is absent. `references` has the fields that name a record elsewhere, and the fields by
+    one of which it must be found; `required` has by target table the fields, beside the key, that must not be blank.
     """
 
     dialect: Dialect = Dialect.STANDARD
     gone: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     oneroster: str | None = None
+    references: Mapping[Column, tuple[Column, ...]] = field(default_factory=dict)
+    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

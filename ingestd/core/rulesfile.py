@@ -9,7 +9,7 @@ from ingestd.core.grace import Grace, parse_grace
 from ingestd.core.hashing import seed_of
 from ingestd.core.model import OnAbsent
 from ingestd.core.rulefields import UNKNOWN, FieldsReader
-from ingestd.core.rules import METADATA, Collect, Csv, OnUnmapped, Rule, Rules, Target
+from ingestd.core.rules import METADATA, Collect, Column, Csv, OnUnmapped, Rule, Rules, Target
 from ingestd.core.toml import not_one_of
 from schemas import NAMES, Shape
 
@@ -58,7 +58,7 @@ class _Reader(FieldsReader):
     def csv(self, given: object, targets: Sequence[Target]) -> Csv:
         """Read how CSVs are written."""
         entry = self.table("csv", given, ' such as dialect = "apple"')
-        self.check_keys("csv.", entry, ("dialect", "gone", "parents", "oneroster"))
+        self.check_keys("csv.", entry, ("dialect", "gone", "parents", "oneroster", "references", "required"))
         version = entry.get("oneroster")
         if version is not None and version not in NAMES:
             self.faults.append(f"csv.oneroster: {not_one_of(version, NAMES)}")
@@ -75,7 +75,27 @@ class _Reader(FieldsReader):
                 if self.is_one_of(f"csv.parents.{name}", field, made[name])
             },
             oneroster=version,
+            references=self.references(entry.get("references", {}), targets, made),
+            required={
+                name: self.names(f"csv.required.{name}", fields, made[name])
+                for name, fields in self.by_target("csv.required", entry, made).items()
+            },
         )
+
+    def references(
+        self, given: object, targets: Sequence[Target], made: Mapping[str, Sequence[str]]
+    ) -> dict[Column, tuple[Column, ...]]:
+        """Read which fields name records of which tables; a list that is spread over columns does so in all of them."""
+        columns = {f"{table}.{name}": (table, name) for table, names in made.items() for name in names}
+        spread = {f"{one.name}.{name}": most for one in targets for name, most in one.spread.items()}
+        found = {}
+        for name, to in self.table("csv.references", given, ' such as { "classes.course" = "courses.id" }').items():
+            where = f'csv.references."{name}"'
+            others = self.texts(where, to, "field") if isinstance(to, list) else [to]
+            if all(self.is_one_of(where, one, columns) for one in (name, *others)):
+                for column in _columns_of(name, spread.get(name, 1)):
+                    found[columns[column]] = tuple(columns[one] for one in others)
+        return found
 
     def by_target(self, where: str, entry: Mapping[str, Any], made: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         found = self.table(where, entry.get(where.removeprefix("csv."), {}))

@@ -55,7 +55,8 @@ def examine(config: Config, *, network: bool = False) -> Iterator[Check]:
         yield from look_at_sshd(inbox, user)
     if config.server:
         yield from look_at_server(*config.server.listen, config.state_dir / "server", config.feeds)
-    for remote in (one for one in sources if isinstance(one, SftpSource)):
+    pushes = [push for feed in config.feeds.values() for sink in feed.sinks for push in sink.push]
+    for remote in (*(one for one in sources if isinstance(one, SftpSource)), *pushes):
         yield from look_at_remote(account_of(remote), remote.path, network=network)
 
 

@@ -81,6 +81,15 @@ class Losable(Protocol):
         ...
 
 
+@runtime_checkable
+class Forwarding(Protocol):
+    """A sink that passes on what it made. It does so at each `apply`, which a run without actions is as good for."""
+
+    def pending(self) -> bool:
+        """Return whether something is still to be passed on."""
+        ...
+
+
 def unreadable(target: Target, kind: str) -> str:
     """Return what is wrong when a table's rules adopt and a sink of that kind cannot tell what it has."""
     return f"table.{target.name}.adopt: a sink of kind {kind!r} cannot tell what the application has; take adopt out"

@@ -2,7 +2,8 @@
 
 The records themselves are in an SQLite file beside it. What is to be published is on the disk under another name before
 that file's transaction commits, and takes its own name after it. A kill between the two is made good when the plan is
-applied again: it changes no record then, and renders the same bytes.
+applied again: it changes no record then, and renders the same bytes. What is published is passed on after that, to all
+places that do not have it yet.
 """
 
 import sqlite3
@@ -18,10 +19,12 @@ from ingestd import database, files
 from ingestd.core.dialect import parents_first, render_header, render_lines
 from ingestd.core.manifest import render as render_manifest
 from ingestd.core.model import Mode, Outcome, Plan
+from ingestd.core.package_rules import Sheet, asked, check_package
 from ingestd.core.rules import Rules, Target
 from ingestd.database import quoted
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import Progress
+from ingestd.sinks.push import Destination, Pushes, destination
 from ingestd.sinks.sqlite import OWN, SqliteSink, columns_of
 from schemas import shapes
 
@@ -41,28 +44,30 @@ class CsvZipSink:
 
     transactional = True
 
-    def __init__(self, path: Path, rules: Rules, busy: float = database.BUSY) -> None:
-        """`busy`: seconds to wait for somebody else's transaction."""
+    def __init__(self, path: Path, rules: Rules, busy: float = database.BUSY, push: Sequence[Destination] = ()) -> None:
+        """`busy`: seconds to wait for somebody else's transaction; `push`: where a zip is passed on to."""
         self._path = path
         self._rules = rules
         self._kept = path.with_name(f"{path.name}.db")
         self._records = SqliteSink(self._kept, busy, before_commit=self._render)
+        self._pushes = Pushes(path, push)
         self._rendered: dict[Path, Path] = {}
         self._stale: list[Path] = []
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], folder: Path, rules: Rules) -> Self:
-        """Read `path`, relative to `folder`.
+        """Read `path`, relative to `folder`, and the tables of `push`.
 
         Raises:
             ConfigError: there is no path.
         """
         if not isinstance(settings.get("path"), (str, Path)):
             raise ConfigError(['sinks.path: a csvzip sink needs path = "FILE.zip", or that of a folder'])
-        return cls(folder / settings["path"], rules)
+        path = folder / settings["path"]
+        return cls(path, rules, push=[destination(one, path.name) for one in settings.get("push", ())])
 
     def apply(self, plan: Plan, *, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
-        """Carry a plan out in one transaction, and publish all active records."""
+        """Carry a plan out in one transaction, publish all active records, and pass them on."""
         self._refuse_a_part()
         try:
             outcomes = self._records.apply(plan, once=once, run=run, at=at, progress=progress)
@@ -72,11 +77,16 @@ class CsvZipSink:
                 with suppress(OSError):  # it is in nobody's way, and goes with the next
                     aside.unlink(missing_ok=True)
             self._rendered.clear()
+        self._pushes.push()
         return outcomes
 
     def is_lost(self) -> bool:
         """Return whether the records' file is not there."""
         return not self._kept.exists()
+
+    def pending(self) -> bool:
+        """Return whether some place lacks what is published: it is a new one, or was away."""
+        return bool(self._pushes.due())
 
     def close(self) -> None:
         """Close the records' file."""
@@ -98,6 +108,7 @@ class CsvZipSink:
     def _render(self, db: sqlite3.Connection) -> None:
         """Have all tables on the disk, each file under a name of its own that is not the one to come."""
         targets = [target for target in self._rules.targets if self._is_wanted(db, target)]
+        self._check(db, targets)
         sheets = {f"{target.name}.csv": self._lines(db, target) for target in targets}
         if self._rules.csv.oneroster:
             manifest = render_manifest(self._rules.csv.oneroster, {target.name: Mode.BULK for target in targets})
@@ -110,6 +121,23 @@ class CsvZipSink:
                 self._stale = [self._path / f"{name}.csv" for name in _tables(db) if f"{name}.csv" not in sheets]
         except OSError as error:
             raise SinkError(f"the csvzip sink failed: {error.strerror}") from None
+
+    def _check(self, db: sqlite3.Connection, targets: Sequence[Target]) -> None:
+        """Refuse to publish what its reader would refuse."""
+        faults = check_package({target.name: self._sheet(db, target) for target in targets}, self._rules)
+        if faults:
+            raise SinkError(f"the csvzip sink published nothing: the package is not in order: {'; '.join(faults)}")
+
+    def _sheet(self, db: sqlite3.Connection, target: Target) -> Sheet:
+        """Return the columns of a CSV that are checked, as they are to be written."""
+        have = [name for name in columns_of(db, target.name) if name not in OWN]
+        header = _fields(target, have)
+        names = [name for name in asked(target, self._rules.csv) if name in header]
+        types = [pa.large_string()] * len(names)
+        if not (have and names):
+            return Sheet(header, {name: pa.array([], pa.large_string()) for name in names})
+        query, values = self._query(target, names, {name.casefold() for name in have})
+        return Sheet(header, dict(zip(names, database.fetch(db, query, types, values), strict=True)))
 
     def _is_wanted(self, db: sqlite3.Connection, target: Target) -> bool:
         """Return whether a table has a file; in a set of OneRoster only if it has records."""
@@ -161,12 +189,14 @@ class CsvZipSink:
         """Return the query of a table's cells, and its values: what stands in records that are gone, if they do."""
         gone = self._rules.csv.gone.get(target.name)
         cells = {name: quoted(name) if name.casefold() in known else "''" for name in names}
-        for name in gone or ():
+        told = {name: gone[name] for name in names if name in gone} if gone else {}
+        for name in told:
             cells[name] = f"CASE _active WHEN 1 THEN {cells[name]} ELSE ? END"
-        values = [gone[name] for name in names if name in gone] if gone else []
         where = " WHERE _active = 1" if gone is None else ""
         key = ", ".join(map(quoted, target.key))
-        return f"SELECT {', '.join(cells.values())} FROM {quoted(target.name)}{where} ORDER BY {key}", values
+        return f"SELECT {', '.join(cells.values())} FROM {quoted(target.name)}{where} ORDER BY {key}", list(
+            told.values()
+        )
 
     # Publishing ----------------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from typing import cast
 import paramiko
 
 from ingestd import secrets
-from ingestd.sources.remote_folder import Paced, Patience, RemoteError, RemoteFolder, Sftp, told
+from ingestd.sources.remote_folder import Paced, Patience, RemoteFolder, RemoteRefusalError, told
+from ingestd.sources.remote_sftp import Sftp
 
 OLD = {
     "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
@@ -100,13 +101,13 @@ def _log_in(transport: paramiko.Transport, account: Account, patience: Patience)
     else:
         transport.auth_password(account.user, secrets.resolve(account.password or ""))
     if not transport.is_authenticated():
-        raise RemoteError("login refused: the server wants more than one proof")
+        raise RemoteRefusalError("login refused: the server wants more than one proof")
 
 
 def _check_host(shown: paramiko.PKey, account: Account) -> None:
     known = known_keys(account).get(shown.get_name())
     if shown.fingerprint not in account.fingerprints and known != shown:
-        raise RemoteError("host key is not the pinned one; ask the vendor before you pin another (README)")
+        raise RemoteRefusalError("host key is not the pinned one; ask the vendor before you pin another (README)")
 
 
 def known_keys(account: Account) -> dict[str, paramiko.PKey]:
@@ -121,11 +122,11 @@ def known_keys(account: Account) -> dict[str, paramiko.PKey]:
     try:
         found = paramiko.HostKeys(str(account.known_hosts)).lookup(name)
     except OSError:
-        raise RemoteError("the file of known_hosts cannot be read") from None
+        raise RemoteRefusalError("the file of known_hosts cannot be read") from None
     if not found:
         if account.fingerprints:
             return {}
-        raise RemoteError("the file of known_hosts does not name this host")
+        raise RemoteRefusalError("the file of known_hosts does not name this host")
     return dict(found.items())
 
 
@@ -138,10 +139,11 @@ def _private_key(text: str) -> paramiko.PKey:
         try:
             return kind.from_private_key(StringIO(f"{text}\n"))
         except paramiko.PasswordRequiredException:
-            raise RemoteError("the private key has a passphrase; use one without, kept as a credential") from None
+            told = "the private key has a passphrase; use one without, kept as a credential"
+            raise RemoteRefusalError(told) from None
         except (paramiko.SSHException, ValueError, IndexError):
             continue
-    raise RemoteError("the private key cannot be read; it must be an Ed25519, ECDSA or RSA key")
+    raise RemoteRefusalError("the private key cannot be read; it must be an Ed25519, ECDSA or RSA key")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A folder on an SFTP server, once logged in: look, read, move, remove. No call waits for ever.
+"""A folder on an SFTP server, once logged in: look, read, write, move, remove. No call waits for ever.
 
 Law: what a server says is looked at before it is believed, silence has its time, and data has a least speed. Measured
 (reliability 2.4): without a channel timeout a stalled server hangs paramiko for good; its keepalive does not help, and
@@ -9,17 +9,18 @@ import errno
 import posixpath
 import socket
 import stat
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO
 
 import paramiko
-from paramiko.sftp import CMD_CLOSE, CMD_DATA, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READ, CMD_READDIR, int64
 from paramiko.ssh_exception import IncompatiblePeer
 
 from ingestd.core.fetching import Listed
 from ingestd.errors import ConfigError, IngestdError
+from ingestd.sources.remote_sftp import Sftp
 
 BLOCK, WINDOW = 32 << 10, 64
 """Bytes per request, and requests under way: 39 MiB/s at 43 MiB of memory (reliability 2.4)."""
@@ -34,6 +35,10 @@ class RemoteError(IngestdError):
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
+
+
+class RemoteRefusalError(RemoteError):
+    """The server is not the pinned one, or does not let us in: to ask again soon is of no use, and may do harm."""
 
 
 class RemoteFileError(RemoteError):
@@ -52,7 +57,7 @@ class Patience:
 class RemoteFolder:
     """A folder on a server to which we are logged in."""
 
-    def __init__(self, sftp: "Sftp", pace: "Paced", path: str) -> None:
+    def __init__(self, sftp: Sftp, pace: "Paced", path: str) -> None:
         self._sftp, self._pace, self._path = sftp, pace, path
 
     def listing(self) -> tuple[list[Listed], list[str]]:
@@ -91,6 +96,68 @@ class RemoteFolder:
         with self._about_a_file():
             source.close()
         self._check(file)
+
+    def look(self, name: str) -> Listed | None:
+        """Return a file as it is now, None if there is none.
+
+        Raises:
+            RemoteFileError: it cannot be told.
+        """
+        with self._about_a_file():
+            try:
+                return _listed(name, self._sftp.lstat(self._at(name)))
+            except FileNotFoundError:
+                return None
+
+    def send(self, name: str, source: BinaryIO) -> Listed:
+        """Write a file to its end, in place of what is called so; return how it is then. What is cut short is removed.
+
+        Raises:
+            RemoteFileError: it may not be written, or does not fit.
+            RemoteError: the connection failed.
+        """
+        try:
+            return self._write(name, source)
+        except RemoteFileError:
+            with suppress(RemoteError), self._about_a_file():
+                self._sftp.remove(self._at(name))
+            raise
+
+    def _write(self, name: str, source: BinaryIO) -> Listed:
+        size = 0
+        with self._about_a_file(missing="the folder is not there"):
+            file = self._sftp.open(self._at(name), "wb")
+        while blocks := list(islice(iter(lambda: source.read(BLOCK), b""), WINDOW)):
+            with self._about_a_file(refused="the server refused to write; its disk may be full"):
+                size = self._sftp.write(file.handle, size, blocks)
+        with self._about_a_file():
+            file.close()
+        sent = self.look(name)
+        if sent is None or sent.size != size:
+            raise RemoteFileError("what came of it there has another size")
+        return sent
+
+    def replace(self, name: str, other: str) -> None:
+        """Give a file the name of another one, which gives way at that moment; where a server cannot, just before.
+
+        Raises:
+            RemoteFileError: it may not have that name.
+        """
+        old, new = self._at(name), self._at(other)
+        with self._about_a_file(refused="the server refused to rename it"):
+            try:
+                self._sftp.posix_rename(old, new)
+            except OSError as error:
+                if isinstance(error, TimeoutError) or error.errno is not None:
+                    raise
+                self._rename_over(old, new)
+
+    def _rename_over(self, old: str, new: str) -> None:
+        try:
+            self._sftp.rename(old, new)
+        except OSError:  # which by the protocol's third version it must not, where there is a file already
+            self._sftp.remove(new)
+            self._sftp.rename(old, new)
 
     def delete(self, file: Listed) -> None:
         """Remove a file if it is still what was listed.
@@ -131,19 +198,21 @@ class RemoteFolder:
         return posixpath.join(self._path, name)
 
     @contextmanager
-    def _about_a_file(self) -> Iterator[None]:
+    def _about_a_file(
+        self, missing: str = "it is no longer there", refused: str = "the server refused"
+    ) -> Iterator[None]:
         self._pace.restart()
         with told({}):
             try:
                 yield
             except FileNotFoundError:
-                raise RemoteFileError("it is no longer there") from None
+                raise RemoteFileError(missing) from None
             except PermissionError:
                 raise RemoteFileError("the account has no permission") from None
             except OSError as error:
                 if isinstance(error, TimeoutError) or error.errno is not None:
                     raise
-                raise RemoteFileError("the server refused") from None
+                raise RemoteFileError(refused) from None
 
 
 @contextmanager
@@ -152,11 +221,11 @@ def told(words: dict[int, str]) -> Iterator[None]:
     try:
         yield
     except ConfigError:
-        raise RemoteError("the key or password cannot be read; see ingestd doctor") from None
+        raise RemoteRefusalError("the key or password cannot be read; see ingestd doctor") from None
     except paramiko.AuthenticationException:
-        raise RemoteError("login refused: the server knows no such account, key or password") from None
+        raise RemoteRefusalError("login refused: the server knows no such account, key or password") from None
     except IncompatiblePeer:
-        raise RemoteError("the server speaks only algorithms that are no longer safe") from None
+        raise RemoteRefusalError("the server speaks only algorithms that are no longer safe") from None
     except (EOFError, ConnectionError):
         raise RemoteError("the connection was refused or lost") from None
     except TimeoutError:
@@ -186,7 +255,7 @@ def _listed(name: str, facts: paramiko.SFTPAttributes) -> Listed | None:
 
 
 class Paced:
-    """A channel that is given up when it is silent, and when it brings less than the least speed."""
+    """A channel that is given up when it is silent, and when it brings, or takes, less than the least speed."""
 
     def __init__(self, channel: paramiko.Channel, patience: Patience, clock: Callable[[], float]) -> None:
         self._channel, self._patience, self._clock = channel, patience, clock
@@ -200,61 +269,25 @@ class Paced:
 
     def restart(self) -> None:
         """Count from now: what went before is no merit."""
-        self._began, self._received = self._clock(), 0
+        self._began, self._passed = self._clock(), 0
 
     def recv(self, count: int) -> bytes:
         """Receive; raise RemoteError when too little has come since the start."""
         data = self._channel.recv(count)
-        self._received += len(data)
-        allowed = self._patience.stall + self._received / self._patience.least_speed
+        self._pass(len(data))
+        return data
+
+    def send(self, data: bytes) -> int:
+        """Send some of it, and return how much; raise RemoteError when too little has gone since the start."""
+        count: int = self._channel.send(data)
+        self._pass(count)
+        return count
+
+    def _pass(self, count: int) -> None:
+        self._passed += count
+        allowed = self._patience.stall + self._passed / self._patience.least_speed
         if self._clock() - self._began > allowed:
             raise RemoteError("too slow: fewer bytes a second than least_speed")
-        return data
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._channel, name)
-
-
-class Sftp(paramiko.SFTPClient):
-    """paramiko's client, with reads that need no thread, and listings in which one odd name does not cost the rest."""
-
-    _request: Callable[..., tuple[int, paramiko.Message]]
-
-    _async_request: Callable[..., int]
-    _read_packet: Callable[[], tuple[int, bytes]]
-    _expecting: MutableMapping[int, object]
-
-    def blocks(self, handle: object, window: list[tuple[int, int]]) -> list[bytes]:
-        """Return parts of a file that are asked for together; a part that the server refuses is empty.
-
-        paramiko's own `readv` asks from a thread, which dies loudly when the connection does.
-        """
-        asked = [self._async_request(type(None), CMD_READ, handle, int64(offset), count) for offset, count in window]
-        found: dict[int, bytes] = {}
-        for _ in asked:
-            kind, packet = self._read_packet()
-            answer = paramiko.Message(packet)
-            number = answer.get_int()
-            self._expecting.pop(number, None)
-            found[number] = answer.get_string() if kind == CMD_DATA else b""
-        return [found.get(number, b"") for number in asked]
-
-    def entries(self, path: str) -> Iterator[tuple[str, paramiko.SFTPAttributes]]:
-        """Yield names and attributes; bytes that are not UTF-8 are surrogates, which no drop's name has."""
-        kind, answer = self._request(CMD_OPENDIR, path)
-        if kind != CMD_HANDLE:
-            raise paramiko.SFTPError("expected a handle")
-        handle = answer.get_string()
-        try:
-            while True:
-                kind, answer = self._request(CMD_READDIR, handle)
-                if kind != CMD_NAME:
-                    raise paramiko.SFTPError("expected names")
-                for _ in range(answer.get_int()):
-                    name = answer.get_string().decode("utf-8", "surrogateescape")
-                    answer.get_string()  # the line as `ls -l` shows it
-                    facts = paramiko.SFTPAttributes._from_msg(answer)  # type: ignore[attr-defined]  # noqa: SLF001
-                    if name not in {".", ".."}:
-                        yield name, facts
-        except EOFError:
-            self._request(CMD_CLOSE, handle)

@@ -205,12 +205,12 @@ class SinkContract(ABC):
 
     def test_a_rekey_may_change_some_fields_of_a_key(self, sink: Sink) -> None:
         """The record is found by all of them, and others that share some are let be."""
-        about: dict[str, Any] = {"key": ("school", "id"), "columns": ("name", "id", "school")}
+        about: dict[str, Any] = {"target": "lockers", "key": ("school", "id"), "columns": ("name", "id", "school")}
         first = {"name": "Ann", "id": "1", "school": "A"}
         self.apply(sink, create(first, {**first, "school": "B"}, **about))
         self.apply(sink, rekey(("A", "1"), ("A", "9"), **about), once="2")
-        assert set(self.cells(sink)) == {("A", "9"), ("B", "1")}
-        assert self.cells(sink)["A", "9"] == {**first, "id": "9", "_active": 1}
+        assert set(self.cells(sink, "lockers")) == {("A", "9"), ("B", "1")}
+        assert self.cells(sink, "lockers")["A", "9"] == {**first, "id": "9", "_active": 1}
 
     def test_the_same_rekey_again_does_nothing(self, sink: Sink) -> None:
         """After a crash its plan is applied again, and the first time counts, whoever has the old key by now."""
@@ -271,12 +271,12 @@ class SinkContract(ABC):
 
     def test_a_key_may_have_several_fields(self, sink: Sink) -> None:
         """Records are told apart by all of them; the table's columns need not begin with them."""
-        about: dict[str, Any] = {"key": ("school", "id"), "columns": ("name", "id", "school")}
+        about: dict[str, Any] = {"target": "lockers", "key": ("school", "id"), "columns": ("name", "id", "school")}
         first = {"name": "Ann", "id": "1", "school": "A"}
         self.apply(sink, create(first, {**first, "school": "B"}, **about))
         self.apply(sink, update({"school": "B", "id": "1", "name": "Bea"}, **about), once="2")
         self.apply(sink, group(Kind.REMOVE, {"school": "A", "id": "1"}, **about), once="3")
-        assert self.cells(sink) == {
+        assert self.cells(sink, "lockers") == {
             ("A", "1"): {**first, "_active": 0},
             ("B", "1"): {**first, "name": "Bea", "school": "B", "_active": 1},
         }

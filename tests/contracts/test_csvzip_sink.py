@@ -59,12 +59,8 @@ def csvs_of(path: Path) -> dict[str, str]:
         return {name: package.read(name).decode("utf-8") for name in package.namelist()}
 
 
-class TestCsvZipSink(SinkContract):
-    """CSVs in a zip."""
-
-    def make(self, folder: Path) -> CsvZipSink:
-        """Return a sink whose zip is not there yet."""
-        return CsvZipSink(folder / "out" / "roster.zip", rules_of(), busy=0)
+class KeptContract(SinkContract):
+    """The contract of a sink that keeps its records in a file beside what it publishes."""
 
     def read(self, sink: CsvZipSink, target: str) -> Records:
         """Return the kept records by their primary key."""
@@ -84,6 +80,23 @@ class TestCsvZipSink(SinkContract):
         """Have it refuse no more."""
         with beside(kept_of(sink)) as db:
             db.execute("DROP TRIGGER trip")
+
+
+class TestCsvFolderSink(KeptContract):
+    """CSVs in a folder."""
+
+    def make(self, folder: Path) -> CsvZipSink:
+        """Return a sink whose folder is not there yet."""
+        (folder / "out").mkdir(exist_ok=True)
+        return CsvZipSink(folder / "out" / "roster", rules_of(), busy=0)
+
+
+class TestCsvZipSink(KeptContract):
+    """CSVs in a zip."""
+
+    def make(self, folder: Path) -> CsvZipSink:
+        """Return a sink whose zip is not there yet."""
+        return CsvZipSink(folder / "out" / "roster.zip", rules_of(), busy=0)
 
     @pytest.fixture
     def out(self, tmp_path: Path) -> Path:
@@ -185,6 +198,21 @@ class TestCsvZipSink(SinkContract):
         """It has children's data in it."""
         self.apply(sink, create(ANN))
         assert {path.stat().st_mode & 0o077 for path in out.parent.iterdir()} == {0}
+
+    @pytest.mark.parametrize("name", ["roster.zip", "folder"])
+    def test_a_package_that_is_not_in_order_is_not_published(self, tmp_path: Path, name: str) -> None:
+        """Nothing is done, the old one stays, and what is wrong is told without a value; mended, it is published."""
+        rules = rules_of(f'[csv]\nreferences = {{ "patrons.name" = "staff.id" }}\n{RULES}')
+        sink = CsvZipSink(tmp_path / name, rules)
+        self.apply(sink, create({"id": "Ann"}, target="staff", columns=("id",)), create(ANN))
+        before = csvs_of(tmp_path / name)
+        told = "not in order: patrons.csv, name: 1 values name no record of staff.csv$"
+        with pytest.raises(SinkError, match=told):
+            self.apply(sink, create(BOB), once="2")
+        assert csvs_of(tmp_path / name) == before and set(self.cells(sink)) == {("P1",)}
+        self.apply(sink, create({"id": "Bob"}, target="staff", columns=("id",)), create(BOB), once="2")
+        sink.close()
+        assert "Bob" in csvs_of(tmp_path / name)["patrons.csv"]
 
     # How it is published -------------------------------------------------------------------------------------
 
