@@ -31,6 +31,8 @@ from schemas import Shape
 
 migrations = sqlite_utils.Migrations("ingestd.store")
 _BY_RUN = ("made", "run")
+_LARGE, _PIECES = 50_000, 64
+"""So many owned records are read in pieces, and in how many."""
 
 
 @migrations()
@@ -214,22 +216,25 @@ class Store:
         Raises:
             ConfigError: the rules give the table another key than that by which its records were made.
         """
-        pairs = self._pairs(target, keys)
-        return Owned(pairs[0::2], pairs[1::2], lambda some: self._key_fields(target, some))
+        found, contents = self._hashes(target, keys) if self._owns(target.name) else np.zeros((2, 0), np.uint64)
+        return Owned(found, contents, lambda some: self._key_fields(target, some))
 
-    def _pairs(self, target: Target, keys: Hashes | None) -> Hashes:
-        """Return key and content of owned records, one after the other."""
-        if not self._owns(target.name):
-            return np.zeros(0, np.uint64)
+    def _hashes(self, target: Target, keys: Hashes | None) -> Sequence[Hashes]:
+        """Return keys and contents of owned records."""
         self._check_key(target.name, target.key)
-        query = f"SELECT key_hash, content FROM {_owned(target.name)} WHERE active = 1"
-        if keys is None:
-            return database.fetch_hashes(self._db, query)
-        some = [
-            database.fetch_hashes(self._db, f"{query} AND key_hash IN ({', '.join('?' * len(part))})", part)
-            for part in database.slices(keys.view(np.int64))
-        ]
-        return np.concatenate(some) if some else np.zeros(0, np.uint64)
+        table = f"{_owned(target.name)} WHERE active = 1 AND key_hash"
+        if keys is not None:
+            pairs = self._fetch(f"SELECT key_hash, content FROM {table}", keys)
+            return pairs[0::2], pairs[1::2]
+        pieces = _PIECES if self.count_owned(target.name, _LARGE) == _LARGE else 1
+        query = f"SELECT {database.joined(['key_hash', 'content'])} FROM {table} BETWEEN ? AND ?"
+        return database.select_joined_hashes(self._db, query, 2, pieces)
+
+    def _fetch(self, query: str, keys: Hashes) -> Hashes:
+        """Return the hashes of a query that ends with what is one of the keys."""
+        slices = database.slices(keys.view(np.int64))
+        parts = (database.fetch_hashes(self._db, f"{query} IN ({', '.join('?' * len(some))})", some) for some in slices)
+        return np.concatenate([np.zeros(0, np.uint64), *parts])
 
     def _key_fields(self, target: Target, keys: Hashes) -> list[pa.Array]:
         """Return the key fields of owned records, in the order of the keys asked for."""
@@ -265,12 +270,7 @@ class Store:
         """Return which of these keys are those of target records that ingestd owns, active or not."""
         if not self._owns(target):
             return keys[:0]
-        query = f"SELECT key_hash FROM {_owned(target)} WHERE key_hash IN (%s)"
-        some = [
-            database.fetch_hashes(self._db, query % ", ".join("?" * len(part)), part)
-            for part in database.slices(keys.view(np.int64))
-        ]
-        return np.concatenate(some) if some else keys[:0]
+        return self._fetch(f"SELECT key_hash FROM {_owned(target)} WHERE key_hash", keys)
 
     def count_owned(self, target: str, at_most: int = -1) -> int:
         """Return how many active target records ingestd owns in a target table; counting stops at `at_most`."""
@@ -321,8 +321,8 @@ class Store:
             self._db.executemany(statement, zip(repeat(run), keys))
 
     def _owns(self, target: str) -> bool:
-        row = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [f"owned_{target}"]).fetchone()
-        return row is not None
+        found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [f"owned_{target}"])
+        return found.fetchone() is not None
 
 
 _OWNED = ("key_hash", "content", "key", "active", *_BY_RUN)
