@@ -124,13 +124,30 @@ def select_joined(db: sqlite3.Connection, query: str, columns: Sequence[str], la
     Raises:
         ValueError: a value has the separator.
     """
-    parts = [[pa.array([], pa.large_string())] for _ in columns]
     ranges = [(start, start + _JOINED - 1) for start in range(0, last + 1, _JOINED)]
-    for count, *cells in _row_of_each(db, query, ranges):
-        for part, cell in zip(parts, cells, strict=True):
-            part.append(_cut(cell, count))
-    whole = [to_series(pa.concat_arrays(part)) for part in parts]
+    whole = map(to_series, _joined_of_each(db, query, len(columns), ranges))
     return pd.DataFrame(dict(zip(columns, whole, strict=True)), copy=False)
+
+
+def select_joined_hashes(db: sqlite3.Connection, query: str, count: int, pieces: int) -> list[Hashes]:
+    """Return `count` columns of hashes, which the query selects `joined` between two keys, themselves hashes.
+
+    They come in the order of the key as `signed`, and are read in so many pieces, a power of two.
+    """
+    edges = range(-(1 << 63), 1 << 63, (1 << 64) // pieces)
+    texts = _joined_of_each(db, query, count, [(first, first + edges.step - 1) for first in edges])
+    return [hashes(column.cast(pa.int64())) for column in texts]
+
+
+def _joined_of_each(
+    db: sqlite3.Connection, query: str, count: int, ranges: Sequence[tuple[int, int]]
+) -> list[pa.Array]:
+    """Return as many columns of text, which the query selects `joined` in each range."""
+    parts = [[pa.array([], pa.large_string())] for _ in range(count)]
+    for rows, *cells in _row_of_each(db, query, ranges):
+        for part, cell in zip(parts, cells, strict=True):
+            part.append(_cut(cell, rows))
+    return [pa.concat_arrays(part) for part in parts]
 
 
 def _row_of_each(db: sqlite3.Connection, query: str, ranges: Sequence[tuple[int, int]]) -> Iterator[Sequence[Any]]:

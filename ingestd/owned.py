@@ -23,6 +23,8 @@ from ingestd.keepers import Absent, Found
 
 BY_RUN = ("made", "run")
 """The columns with the numbers of the runs that made a record, and last wrote it."""
+_LARGE, _PIECES = 50_000, 64
+"""So many owned records are read in pieces, and in how many."""
 _OWNED = ("key_hash", "content", "key", "active", *BY_RUN)
 _AGAIN = """ON CONFLICT (key_hash) DO UPDATE
     SET content = excluded.content, key = excluded.key, active = 1, run = excluded.run"""
@@ -83,22 +85,25 @@ class OwnedRecords:
         Raises:
             ConfigError: the rules give the table another key than that by which its records were made.
         """
-        pairs = self._pairs(target, keys)
-        return Owned(pairs[0::2], pairs[1::2], lambda some: self._key_fields(target, some))
+        found, contents = self._hashes(target, keys) if self._owns(target.name) else np.zeros((2, 0), np.uint64)
+        return Owned(found, contents, lambda some: self._key_fields(target, some))
 
-    def _pairs(self, target: Target, keys: Hashes | None) -> Hashes:
-        """Return key and content of owned records, one after the other."""
-        if not self._owns(target.name):
-            return np.zeros(0, np.uint64)
+    def _hashes(self, target: Target, keys: Hashes | None) -> Sequence[Hashes]:
+        """Return keys and contents of owned records."""
         self._check_key(target.name, target.key)
-        query = f"SELECT key_hash, content FROM {self._table(target.name)} WHERE active = 1"
-        if keys is None:
-            return database.fetch_hashes(self._db, query)
-        some = [
-            database.fetch_hashes(self._db, f"{query} AND key_hash IN ({', '.join('?' * len(part))})", part)
-            for part in database.slices(keys.view(np.int64))
-        ]
-        return np.concatenate(some) if some else np.zeros(0, np.uint64)
+        table = f"{self._table(target.name)} WHERE active = 1 AND key_hash"
+        if keys is not None:
+            pairs = self._fetch(f"SELECT key_hash, content FROM {table}", keys)
+            return pairs[0::2], pairs[1::2]
+        pieces = _PIECES if self.count_owned(target.name, _LARGE) == _LARGE else 1
+        query = f"SELECT {database.joined(['key_hash', 'content'])} FROM {table} BETWEEN ? AND ?"
+        return database.select_joined_hashes(self._db, query, 2, pieces)
+
+    def _fetch(self, query: str, keys: Hashes) -> Hashes:
+        """Return the hashes of a query that ends with what is one of the keys."""
+        slices = database.slices(keys.view(np.int64))
+        parts = (database.fetch_hashes(self._db, f"{query} IN ({', '.join('?' * len(some))})", some) for some in slices)
+        return np.concatenate([np.zeros(0, np.uint64), *parts])
 
     def _key_fields(self, target: Target, keys: Hashes) -> list[pa.Array]:
         """Return the key fields of owned records, in the order of the keys asked for."""
@@ -135,12 +140,7 @@ class OwnedRecords:
         """Return which of these keys are those of target records that ingestd owns, active or not."""
         if not self._owns(target):
             return keys[:0]
-        query = f"SELECT key_hash FROM {self._table(target)} WHERE key_hash IN (%s)"
-        some = [
-            database.fetch_hashes(self._db, query % ", ".join("?" * len(part)), part)
-            for part in database.slices(keys.view(np.int64))
-        ]
-        return np.concatenate(some) if some else keys[:0]
+        return self._fetch(f"SELECT key_hash FROM {self._table(target)} WHERE key_hash", keys)
 
     def count_owned(self, target: str, at_most: int = -1) -> int:
         """Return how many active target records ingestd owns in a target table; counting stops at `at_most`."""

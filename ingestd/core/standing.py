@@ -39,19 +39,20 @@ def without_standing(live: Live, rest: pd.DataFrame, owned: Owned, seed: int) ->
     Returns:
         The keys of the roster records, in their order; the owned records that are not the same as any.
     """
-    order = np.argsort(live.rid)
-    found = diff(owned.keys, owned.contents, live.id[order], _contents(live.content[order], rest, seed))
-    rows = np.sort(np.concatenate([found.created, found.updated]))
+    found = diff(owned.keys, owned.contents, live.id, _contents(live, rest, seed))
+    rows = np.concatenate([found.created, found.updated])
     others = np.ones(len(owned.keys), bool)
     others[found.still] = False
-    return live.rid[order[rows]], replace(owned, keys=owned.keys[others], contents=owned.contents[others])
+    return np.sort(live.rid[rows]), replace(owned, keys=owned.keys[others], contents=owned.contents[others])
 
 
-def _contents(content: Hashes, rest: pd.DataFrame, seed: int) -> Hashes:
+def _contents(live: Live, rest: pd.DataFrame, seed: int) -> Hashes:
     """Return what `hash_rows` gives of all columns but the sourcedId: it adds up the hashes of their cells."""
     status = column_of(rest, "status")
-    total = np.where(content == 1, np.uint64(0), content)
-    total += hash_strings(pc.if_else(pc.equal(status, "active"), status, ""), seed_of(seed, "status"))
-    total += hash_strings(column_of(rest, "dateLastModified"), seed_of(seed, "dateLastModified"))
+    added = hash_strings(pc.if_else(pc.equal(status, "active"), status, ""), seed_of(seed, "status"))
+    added += hash_strings(column_of(rest, "dateLastModified"), seed_of(seed, "dateLastModified"))
+    total = np.where(live.content == 1, np.uint64(0), live.content)
+    if added.any():  # a bulk file should have neither; then nothing need be put in order
+        total[np.argsort(live.rid)] += added
     total[total == 0] = 1
     return total

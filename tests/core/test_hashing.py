@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from reading_files import ORGS, frame_of
 
 from ingestd.core.columns import TEXT
@@ -93,6 +94,18 @@ def test_find() -> None:
     assert find(hashes(5, 1, 9, 10, 0), hashes(1, 5, 5, 9)).tolist() == [1, 0, 3, -1, -1]
     assert find(hashes(5), hashes()).tolist() == [-1]
     assert find(hashes(), hashes(5)).tolist() == []
+
+
+@pytest.mark.parametrize("repeated", [0, 1, 2**63, 2**64 - 1])
+def test_among_many_hashes_all_are_found_where_they_are_first(repeated: int) -> None:
+    """Wherever they lie, and though half of them are one and the same."""
+    random = np.random.default_rng(1)
+    among = np.sort(np.append(random.integers(0, 2**64, 80_000, np.uint64), np.full(80_000, repeated, np.uint64)))
+    edges = hashes(0, 1, 2, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 2, 2**64 - 1)
+    needles = random.permutation(np.concatenate([among[::3], random.integers(0, 2**64, 10_000, np.uint64), edges]))
+    at = np.minimum(np.searchsorted(among, needles), len(among) - 1)
+    assert np.array_equal(find(needles, among), np.where(among[at] == needles, at, -1))
+    assert np.array_equal(find_unsorted(needles, among), find(needles, among))
 
 
 def test_find_unsorted() -> None:

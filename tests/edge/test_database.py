@@ -110,6 +110,28 @@ def test_whole_columns_come_back_as_they_went(db: sqlite3.Connection) -> None:
     assert found.dtypes.equals(cells[["b", "a"]].dtypes)
 
 
+def test_what_a_transaction_wrote_is_read_within_it(db: sqlite3.Connection) -> None:
+    """However large the table is; another connection does not see it yet."""
+    db.execute("CREATE TABLE u (n INTEGER PRIMARY KEY, a TEXT NOT NULL)")
+    query = f"SELECT {database.joined(['a'])} FROM u WHERE n BETWEEN ? AND ?"
+    with database.transaction(db):
+        database.insert(db, "INSERT INTO u VALUES (?, ?)", frame(a=["x", "y"]), [1, 200_000])
+        within = database.select_joined(db, query, ["a"], 200_000)
+    assert list(within["a"]) == list(database.select_joined(db, query, ["a"], 200_000)["a"]) == ["x", "y"]
+
+
+def test_hashes_come_back_with_all_their_bits(db: sqlite3.Connection) -> None:
+    """In the order of the key as SQLite has it, in however many pieces they are read."""
+    keys = [-(2**63), -(2**62), -1, 0, 1, 2**62, 2**63 - 1]
+    db.execute("CREATE TABLE u (n INTEGER PRIMARY KEY, a INTEGER NOT NULL)")
+    query = f"SELECT {database.joined(['n', 'a'])} FROM u WHERE n BETWEEN ? AND ?"
+    assert [len(one) for one in database.select_joined_hashes(db, query, 2, 4)] == [0, 0]
+    db.executemany("INSERT INTO u VALUES (?, ?)", zip(keys, reversed(keys), strict=True))
+    for pieces in (1, 4, 64):
+        found = database.select_joined_hashes(db, query, 2, pieces)
+        assert [database.signed(one) for one in found] == [keys, keys[::-1]]
+
+
 def test_a_value_with_the_separator_is_refused_and_not_cut_in_two(db: sqlite3.Connection) -> None:
     """The gate lets none in; one that is there all the same moves no other record's value."""
     db.execute("CREATE TABLE u (n INTEGER PRIMARY KEY, a TEXT NOT NULL)")

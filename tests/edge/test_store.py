@@ -321,6 +321,17 @@ def test_some_of_what_is_owned_can_be_asked_for(store: Store) -> None:
     assert not len(store.at("sqlite").owned(PATRONS, asked[:0]).keys)
 
 
+def test_of_a_large_table_all_that_is_active_is_owned(store: Store) -> None:
+    """As much as is read in pieces, with all bits of every hash, in the order in which SQLite has the keys."""
+    records = frame(id=[f"{i:05}" for i in range(60_000)])
+    done(store, group(Kind.CREATE, records, content=2**63 + 1))
+    done(store, group(Kind.REMOVE, records[:5_000]))
+    kept = hash_ids(key_text(records[5_000:], ("id",)), SEED)
+    found = store.at("sqlite").owned(PATRONS)
+    assert np.array_equal(found.keys.view(np.int64), np.sort(kept.view(np.int64)))
+    assert found.contents.tolist() == [2**63 + 1] * 55_000
+
+
 def test_keys_of_several_fields_come_back(store: Store) -> None:
     """Field by field, blanks and all."""
     target = Target("loans.open", "users", ("school", "metadata.id"), OnAbsent.DELETE)
