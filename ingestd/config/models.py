@@ -170,7 +170,7 @@ class Sink(Settings):
     )
     path: StatePath | None = Field(
         None,
-        description="the file that it writes, of `csvzip` a zip or folder, of `changeset` a folder; relative to `state_dir`",
+        description="what it writes: a file, zip or folder (`csvzip`), a folder (`changeset`); relative to `state_dir`",
     )
     push: Annotated[tuple[Push, ...], DefaultIs("none")] = Field(
         (), description="servers to which `csvzip` passes its zip on, a table each"
