@@ -111,6 +111,8 @@ def _count(mask: pa.Array) -> int:
 
 def _repeated(columns: Sequence[pa.Array]) -> int:
     """Return how many rows are as one before them."""
+    if len(columns) == 1:
+        return len(columns[0]) - int(pc.count_distinct(columns[0]).as_py())
     names = [str(number) for number in range(len(columns))]
     table = pa.table(list(columns), names=names)
     return int(table.num_rows - table.group_by(names).aggregate([]).num_rows)

@@ -108,8 +108,8 @@ class CsvZipSink:
     def _render(self, db: sqlite3.Connection) -> None:
         """Have all tables on the disk, each file under a name of its own that is not the one to come."""
         targets = [target for target in self._rules.targets if self._is_wanted(db, target)]
-        self._check(db, targets)
-        sheets = {f"{target.name}.csv": self._lines(db, target) for target in targets}
+        written: dict[str, Sheet] = {}
+        sheets = {f"{target.name}.csv": self._lines(db, target, written) for target in targets}
         if self._rules.csv.oneroster:
             manifest = render_manifest(self._rules.csv.oneroster, {target.name: Mode.BULK for target in targets})
             sheets["manifest.csv"] = iter([manifest])
@@ -121,23 +121,8 @@ class CsvZipSink:
                 self._stale = [self._path / f"{name}.csv" for name in _tables(db) if f"{name}.csv" not in sheets]
         except OSError as error:
             raise SinkError(f"the csvzip sink failed: {error.strerror}") from None
-
-    def _check(self, db: sqlite3.Connection, targets: Sequence[Target]) -> None:
-        """Refuse to publish what its reader would refuse."""
-        faults = check_package({target.name: self._sheet(db, target) for target in targets}, self._rules)
-        if faults:
+        if faults := check_package(written, self._rules):
             raise SinkError(f"the csvzip sink published nothing: the package is not in order: {'; '.join(faults)}")
-
-    def _sheet(self, db: sqlite3.Connection, target: Target) -> Sheet:
-        """Return the columns of a CSV that are checked, as they are to be written."""
-        have = [name for name in columns_of(db, target.name) if name not in OWN]
-        header = _fields(target, have)
-        names = [name for name in asked(target, self._rules.csv) if name in header]
-        types = [pa.large_string()] * len(names)
-        if not (have and names):
-            return Sheet(header, {name: pa.array([], pa.large_string()) for name in names})
-        query, values = self._query(target, names, {name.casefold() for name in have})
-        return Sheet(header, dict(zip(names, database.fetch(db, query, types, values), strict=True)))
 
     def _is_wanted(self, db: sqlite3.Connection, target: Target) -> bool:
         """Return whether a table has a file; in a set of OneRoster only if it has records."""
@@ -166,37 +151,42 @@ class CsvZipSink:
         self._rendered[aside] = path
         return aside
 
-    def _lines(self, db: sqlite3.Connection, target: Target) -> Iterator[bytes]:
-        """Yield the CSV of one table, its records in the order of the key."""
+    def _lines(self, db: sqlite3.Connection, target: Target, written: dict[str, Sheet]) -> Iterator[bytes]:
+        """Yield the CSV of one table, its records in the order of the key; at the end `written` has what is checked."""
         have = [name for name in columns_of(db, target.name) if name not in OWN]
-        names = _fields(target, have)
-        dialect, parents = self._rules.csv.dialect, self._rules.csv.parents
+        names, dialect = _fields(target, have), self._rules.csv.dialect
+        kept = {name: [pa.array([], pa.large_string())] for name in asked(target, self._rules.csv) if name in names}
         yield render_header(names, dialect)
-        if not have:
-            return
-        query, values = self._query(target, names, {name.casefold() for name in have})  # as SQLite compares names
-        types = [pa.large_string()] * len(names)
-        if target.name in parents:
-            columns = database.fetch(db, query, types, values)
-            ids, above = (columns[names.index(name)] for name in (target.key[0], parents[target.name]))
-            order = pa.array(parents_first(ids, above))
-            yield render_lines([column.take(order) for column in columns], dialect)
-            return
-        for part in database.fetch_parts(db, query, types, values):
+        for part in self._parts(db, target, names, have) if have else ():
+            for name, cells in kept.items():
+                cells.append(part[names.index(name)])
             yield render_lines(part, dialect)
+        written[target.name] = Sheet(names, {name: pa.concat_arrays(cells) for name, cells in kept.items()})
+
+    def _parts(
+        self, db: sqlite3.Connection, target: Target, names: Sequence[str], have: Sequence[str]
+    ) -> Iterator[Sequence[pa.Array]]:
+        """Yield the columns of a CSV, some rows at a time; all at once where parents come first."""
+        query, values = self._query(target, names, {name.casefold() for name in have})  # as SQLite compares names
+        types, parents = [pa.large_string()] * len(names), self._rules.csv.parents
+        if target.name not in parents:
+            yield from database.fetch_parts(db, query, types, values)
+            return
+        columns = database.fetch(db, query, types, values)
+        ids, above = (columns[names.index(name)] for name in (target.key[0], parents[target.name]))
+        order = pa.array(parents_first(ids, above))
+        yield [column.take(order) for column in columns]
 
     def _query(self, target: Target, names: Sequence[str], known: Collection[str]) -> tuple[str, list[str]]:
         """Return the query of a table's cells, and its values: what stands in records that are gone, if they do."""
         gone = self._rules.csv.gone.get(target.name)
         cells = {name: quoted(name) if name.casefold() in known else "''" for name in names}
-        told = {name: gone[name] for name in names if name in gone} if gone else {}
-        for name in told:
+        for name in gone or ():
             cells[name] = f"CASE _active WHEN 1 THEN {cells[name]} ELSE ? END"
+        values = [gone[name] for name in names if name in gone] if gone else []
         where = " WHERE _active = 1" if gone is None else ""
         key = ", ".join(map(quoted, target.key))
-        return f"SELECT {', '.join(cells.values())} FROM {quoted(target.name)}{where} ORDER BY {key}", list(
-            told.values()
-        )
+        return f"SELECT {', '.join(cells.values())} FROM {quoted(target.name)}{where} ORDER BY {key}", values
 
     # Publishing ----------------------------------------------------------------------------------------------
 
