@@ -78,7 +78,7 @@ bench-server: $(READY) ## load, floods and tried keys on the SFTP server, beside
 # The lock knows public files only: this machine's mirrors and wheels have no say in it, and it names no host.
 lock: $(READY) ## resolve pyproject.toml to requirements.txt, with the hashes of all files
 	env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
-	$(BIN)/pip-compile --quiet --extra dev --all-build-deps --allow-unsafe --strip-extras --generate-hashes \
+	$(BIN)/pip-compile --quiet --extra dev --extra postgres --all-build-deps --allow-unsafe --strip-extras --generate-hashes \
 	--no-emit-options --output-file requirements.txt $(ARGS) pyproject.toml
 
 clean: ## remove what the other targets made

@@ -184,22 +184,29 @@ Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]
 class Sink(Settings):
     """`[[sinks]]`."""
 
-    kind: SinkKind = Field(description="where actions go: `sqlite`, `csvzip`, or another sink that is installed")
+    kind: SinkKind = Field(description="where actions go: `sqlite`, `sql`, `csvzip`, or another sink that is installed")
     path: StatePath | None = Field(
         None, description="the file that the sink writes, of `csvzip` a zip or a folder; relative to `state_dir`"
+    )
+    url: Secret | None = Field(None, description="of `sql`: the database, like `postgresql://USER:PASSWORD@HOST/NAME`")
+    db_schema: str | None = Field(
+        None, alias="schema", min_length=1, description="of `sql`: where its tables are; unset: the user's own"
     )
     options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Return what the sink is opened with: its path, absolute, if it has one, and its own settings."""
-        return ({"path": self.path} if self.path else {}) | self.options
+        """Return what the sink is opened with: its path, absolute, and the like, if set, and its own settings."""
+        ours = {"path": self.path, "url": self.url, "schema": self.db_schema}
+        return {name: value for name, value in ours.items() if value} | self.options
 
     @model_validator(mode="after")
     def _has_path(self) -> "Sink":
         like = {"sqlite": "roster.db", "csvzip": "roster.zip"}.get(self.kind)
         if like and self.path is None:
             raise ValueError(f'needs a path, like path = "{like}"')
+        if self.kind == "sql" and self.url is None:
+            raise ValueError('needs a url, like url = "credential:db"')
         return self
 
 
