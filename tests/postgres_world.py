@@ -61,6 +61,8 @@ class Postgres:
             os.chown(self.folder, pwd.getpwnam(who).pw_uid, pwd.getpwnam(who).pw_gid)
         words = ("--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
         self.run("initdb", *words, f"--pgdata={self.data}")
+        access = "local all guarded scram-sha-256\nlocal all unwelcome reject\nlocal all all trust\n"
+        (self.data / "pg_hba.conf").write_text(access)
 
     @property
     def data(self) -> Path:
@@ -81,7 +83,7 @@ class Postgres:
         """Return a new database."""
         name = f"test{next(self.numbers)}"
         with psycopg.connect(host=str(self.folder), user=USER, dbname="postgres", autocommit=True) as db:
-            db.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type, unused-ignore]
+            db.execute(f"CREATE DATABASE {name}")
         return Database(self, name)
 
 
@@ -97,22 +99,20 @@ class Database:
         """Return what is told to the sink."""
         return f"postgresql://{USER}@/{self.name}?host={self.server.folder}"
 
-    def connect(self, **about: Any) -> psycopg.Connection[Any]:
+    def connect(self, *, autocommit: bool = True) -> psycopg.Connection[Any]:
         """Connect; each statement is a transaction of its own unless told otherwise."""
-        return psycopg.connect(
-            host=str(self.server.folder), **{"user": USER, "dbname": self.name, "autocommit": True} | about
-        )
+        return psycopg.connect(host=str(self.server.folder), user=USER, dbname=self.name, autocommit=autocommit)
 
     def do(self, *statements: str) -> None:
         """Execute statements."""
         with self.connect() as db:
             for one in statements:
-                db.execute(one)  # type: ignore[arg-type, unused-ignore]
+                db.execute(one)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         with self.connect() as db:
-            return db.execute(query).fetchall()  # type: ignore[arg-type, unused-ignore]
+            return db.execute(query).fetchall()
 
     def reference(self, folder: Path) -> str:
         """Return a reference to a file with the URL."""

@@ -21,7 +21,7 @@ from ingestd.errors import ConfigError, SinkError
 from ingestd.sinks import sql_engine
 from ingestd.sinks.base import Progress
 from ingestd.sinks.sql_faults import fault_of
-from ingestd.sinks.sql_rows import refused
+from ingestd.sinks.sql_rows import failures, unkept
 from ingestd.sinks.sql_statements import carry_out, is_text
 from ingestd.sinks.sql_tables import fit, with_key
 
@@ -61,17 +61,23 @@ class SqlSink:
     def apply(self, plan: Plan, *, once: str, run: str, at: str, progress: Progress) -> Sequence[Outcome]:
         """Carry a plan out in one transaction. Rows that the database can keep in no way are its outcome's `failed`."""
         with self._transaction() as (db, schema):
-            failures = [refused(group, db.dialect.name) for group in plan.actions]
+            lost = [unkept(group, db.dialect.name) for group in plan.actions]
             sql_engine.wait_for_others(db, schema, self._lock_wait)
             if _claim(db, schema, plan, once, run, at):
                 targets = fit(db, schema, plan)
-                for group, failed in zip(plan.actions, failures, strict=True):
-                    carry_out(db, targets[group.target], group, failed, {"_run": run, "_changed_at": at})
+                for group, rows in zip(plan.actions, lost, strict=True):
+                    carry_out(
+                        db,
+                        targets[group.target],
+                        group.some(~rows) if rows.any() else group,
+                        {"_run": run, "_changed_at": at},
+                    )
                     targets[group.target] = with_key(db, targets[group.target])
                     progress(len(group))
+        failed = [failures(group, rows) for group, rows in zip(plan.actions, lost, strict=True)]
         return tuple(
-            Outcome(group.target, group.kind, len(group) - len(failed), failed)
-            for group, failed in zip(plan.actions, failures, strict=True)
+            Outcome(group.target, group.kind, len(group) - len(rows), rows)
+            for group, rows in zip(plan.actions, failed, strict=True)
         )
 
     def read(self, target: str, fields: Sequence[str]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ _IDLE = 600
 """Seconds after which the server ends a transaction whose client is stuck, and frees its locks."""
 _CONNECT: dict[str, dict[str, Any]] = {
     "psycopg": {
+        "client_encoding": "utf8",
         "application_name": "ingestd",
         "connect_timeout": 15,
         "keepalives_idle": 30,
@@ -32,7 +33,7 @@ _CONNECT: dict[str, dict[str, Any]] = {
 
 
 def make(text: str) -> sa.Engine:
-    """Return an engine for a URL that keeps no connection; what the URL's query says goes before our own.
+    """Return an engine for a URL that keeps no connection; what its query says goes before our own.
 
     Raises:
         SinkError: it is no URL, or what is needed to speak to that database is not installed. The URL is never told.

@@ -4,6 +4,8 @@ A message of PostgreSQL may quote a row ("Key (email)=(…) already exists"), th
 of errors are told: their class and SQLSTATE (PostgreSQL, appendix A).
 """
 
+import re
+
 from ingestd.errors import SinkError, TransientSinkError
 
 _PASSING = (
@@ -25,12 +27,12 @@ _PASSING = (
 """How the codes of faults begin that a later try may not meet."""
 _REFUSED = {
     "password authentication failed": "the server refuses the user or the password",
-    "no pg_hba.conf entry": "the server lets this machine, user or database not in",
     "no password supplied": "the server wants a password",
+    r"pg_hba\.conf": "the server lets this machine, user or database not in",
+    'role ".*" does not exist': "the server does not know the user",
+    'database ".*" does not exist': "the server has no such database",
     "does not support SSL": "the server has no TLS, and the URL wants it",
     "certificate verify failed": "the server's certificate is not trusted",
-    "role ": "the server does not know the user",
-    "database ": "the server has no such database",
 }
 """Words in libpq's answer to a connection, of faults that no try mends; a server may say them in another language."""
 
@@ -44,11 +46,6 @@ def fault_of(error: Exception) -> SinkError:
     if code:
         return (TransientSinkError if code.startswith(_PASSING) else SinkError)(told)
     if name == "OperationalError" or getattr(error, "connection_invalidated", False):
-        refused = next((words for said, words in _REFUSED.items() if said in _fatal(str(cause))), None)
+        refused = next((words for said, words in _REFUSED.items() if re.search(said, str(cause))), None)
         return SinkError(f"the sql sink cannot connect: {refused}") if refused else TransientSinkError(told)
     return SinkError(told)
-
-
-def _fatal(said: str) -> str:
-    """Return the part of libpq's answer that is the server's."""
-    return said.partition("FATAL:")[2] or ("" if "FATAL" in said else said if "SSL" in said.upper() else "")

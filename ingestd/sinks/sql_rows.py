@@ -1,7 +1,6 @@
 """Rows on their way into a database: whole columns, into a temporary table that the statements then read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from ingestd.core.columns import arrow
-from ingestd.core.model import Actions, Kind
+from ingestd.core.model import Actions, Kind, Mask
 
 LOAD = "_ingestd_load"
 _TEMPORARY = {"postgresql": "pg_temp", "sqlite": "temp"}
@@ -22,13 +21,19 @@ _TAB, _NOTHING, _END = (pa.scalar(text, pa.large_string()) for text in ("\t", ""
 _NUL = "it has a NUL character, which PostgreSQL cannot keep"
 
 
-def refused(group: Actions, dialect: str) -> Mapping[int, str]:
-    """Return the rows that the database can keep in no way, and why. A removal finds no such record, so it is done."""
-    if dialect != "postgresql" or group.kind is Kind.REMOVE:
-        return {}
-    cells = [arrow(group.frame[name]) for name in group.frame.columns]
-    masks = [pc.match_substring(values, "\0").to_numpy(zero_copy_only=False) for values in cells if _has(values, "\0")]
-    return dict(zip(np.flatnonzero(np.logical_or.reduce(masks)).tolist(), repeat(_NUL))) if masks else {}
+def unkept(group: Actions, dialect: str) -> Mask:
+    """Return which rows the database can keep in no way: PostgreSQL has no text with a NUL in it."""
+    found = np.zeros(len(group), bool)
+    for name in group.frame.columns if dialect == "postgresql" else ():
+        values = arrow(group.frame[name])
+        if _has(values, "\0"):
+            found |= pc.match_substring(values, "\0").to_numpy(zero_copy_only=False)
+    return found
+
+
+def failures(group: Actions, unkept: Mask) -> Mapping[int, str]:
+    """Return the rows that failed, and why. No record has such a key, so that it is removed already."""
+    return {} if group.kind is Kind.REMOVE else dict.fromkeys(np.flatnonzero(unkept).tolist(), _NUL)
 
 
 def load(db: sa.Connection, columns: Sequence[pa.Array]) -> sa.Table:

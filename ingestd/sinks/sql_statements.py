@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,16 +19,13 @@ _INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _BLANK = sa.literal_column("''", sa.Text)
 
 
-def carry_out(
-    db: sa.Connection, target: Target, group: Actions, failed: Mapping[int, str], stamp: Mapping[str, str]
-) -> None:
-    """Carry out a group of actions, but for the rows that failed; `stamp` is what its records get beside their fields.
+def carry_out(db: sa.Connection, target: Target, group: Actions, stamp: Mapping[str, str]) -> None:
+    """Carry out a group of actions; `stamp` is what its records get beside their fields.
 
     Raises:
         SinkError: the table is somebody else's, and wants what nobody has.
     """
-    frame = group.frame[~np.isin(np.arange(len(group)), [*failed])] if failed else group.frame
-    for part in _apart(group, frame) if group.kind is Kind.REKEY else [frame]:
+    for part in _apart(group) if group.kind is Kind.REKEY else [group.frame]:
         rows = load(db, [arrow(part[name]) for name in part.columns])
         cells: Cells = dict(zip(part.columns, rows.c, strict=True))
         for statement in _statements(db.dialect.name, target, group, cells, stamp):
@@ -81,8 +77,9 @@ def _rekey(table: sa.Table, group: Actions, cells: Cells, told: Cells) -> Sequen
     ]
 
 
-def _apart(group: Actions, frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _apart(group: Actions) -> Iterator[pd.DataFrame]:
     """Yield changes of keys so that none meets another: all at once, or, if one wants what another has, each alone."""
+    frame = group.frame
     old, new = (pd.MultiIndex.from_frame(frame[[*names]]) for names in (group.key, group.new_key))
     if not new.isin(old).any() and new.is_unique:
         yield frame

@@ -1,27 +1,25 @@
 """`make bench-sinks`: a first load and a day's plan into PostgreSQL and SQLite, beside the same rows by hand.
 
-By hand is: COPY of text that is ready into a table that is there, with its primary key, in one transaction; for the day,
-COPY into a temporary table and one statement for each kind of action. In SQLite it is executemany of tuples that are
-ready. Both are the best of several rounds of the same process that take turns, for the machine may be shared.
+By hand is: COPY of text that is ready into a new table with its primary key, in one transaction; for the day, COPY into
+a temporary table and one statement for each kind of action. In SQLite it is executemany of tuples that are ready. Both
+are the best of several rounds of the same process that take turns, for the machine may be shared.
 """
 
 import argparse
-import sqlite3
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from postgres_world import Database, Postgres, serving
+from postgres_world import Postgres, serving
 
 from ingestd import database
 from ingestd.core.columns import arrow, to_series
@@ -42,6 +40,8 @@ MAKE = (
 )
 SETS = ", ".join(f"{name} = excluded.{name}" for name in (*FIELDS, "_active", "_run", "_changed_at"))
 UPSERT = f"ON CONFLICT (id) DO UPDATE SET {SETS}"
+
+OFF = f"_active = 0, _run = '{RUN}', _changed_at = '{AT}'"
 
 Work = Callable[[], object]
 
@@ -77,9 +77,7 @@ def actions(kind: Kind, frame: pd.DataFrame) -> Actions:
 def day_of(count: int, changes: int) -> Plan:
     """Return a day's plan: two thirds updates, the rest creations and removals, spread over the whole table."""
     spread = np.linspace(0, count - 1, changes, dtype=np.int64)
-    updated, removed = spread[: changes * 2 // 3 * 3 // 3], spread[changes * 5 // 6 :]
-    updated = np.setdiff1d(np.unique(spread[::3].tolist() + spread[1::3].tolist()), [])
-    removed = spread[2::6]
+    updated, removed = np.sort(np.concatenate([spread[::3], spread[1::3]])), spread[2::6]
     created = np.arange(count, count + len(spread[5::6]))
     groups = [
         actions(Kind.CREATE, records(pa.array(created), 2)),
@@ -123,16 +121,11 @@ def applied(sink: Sink, plan: Plan) -> None:
 # PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
-def copied(db: Database, lines: Sequence[bytes], into: str, *statements: str, before: str = "") -> None:
-    """Copy lines in one transaction, with statements before and after it."""
-    with db.connect(autocommit=False) as connection, connection.cursor() as cursor:
-        if before:
-            cursor.execute(before)  # type: ignore[arg-type, unused-ignore]
-        with cursor.copy(f"COPY {into} FROM STDIN") as copy:
-            for one in lines:
-                copy.write(one)
-        for statement in statements:
-            cursor.execute(statement)  # type: ignore[arg-type, unused-ignore]
+def copy(cursor: psycopg.Cursor[Any], lines: Sequence[bytes], into: str) -> None:
+    """Copy lines into a table."""
+    with cursor.copy(f"COPY {into} FROM STDIN") as opened:
+        for one in lines:
+            opened.write(one)
 
 
 def into_postgres(server: Postgres, folder: Path, first: Plan, day: Plan, rounds: int) -> None:
@@ -143,8 +136,9 @@ def into_postgres(server: Postgres, folder: Path, first: Plan, day: Plan, rounds
     table = MAKE.format(moment="TIMESTAMPTZ", rest="")
 
     def by_hand() -> None:
-        db.do(table)
-        copied(db, lines, "patrons")
+        with db.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            cursor.execute(table)
+            copy(cursor, lines, "patrons")
 
     def empty() -> None:
         db.do("DROP TABLE IF EXISTS patrons", "CHECKPOINT")
@@ -159,15 +153,10 @@ def into_postgres(server: Postgres, folder: Path, first: Plan, day: Plan, rounds
         with db.connect(autocommit=False) as connection, connection.cursor() as cursor:
             cursor.execute(made)
             cursor.execute("CREATE TEMP TABLE gone (id TEXT) ON COMMIT DROP")
-            for name, some in (("hand", sets), ("gone", gone)):
-                with cursor.copy(f"COPY {name} FROM STDIN") as copy:
-                    for one in some:
-                        copy.write(one)
+            copy(cursor, sets, "hand")
+            copy(cursor, gone, "gone")
             cursor.execute(f"INSERT INTO patrons SELECT * FROM hand {UPSERT}")
-            cursor.execute(
-                f"UPDATE patrons SET _active = 0, _run = '{RUN}', _changed_at = '{AT}' FROM gone"
-                " WHERE gone.id = patrons.id"
-            )
+            cursor.execute(f"UPDATE patrons SET {OFF} FROM gone WHERE gone.id = patrons.id")
 
     def settle() -> None:
         db.do("VACUUM patrons", "CHECKPOINT")
@@ -213,7 +202,10 @@ def into_sqlite(folder: Path, first: Plan, day: Plan, rounds: int) -> None:
     insert = f"INSERT INTO patrons VALUES ({marks})"
 
     def measured(what: str, times: int, prepare: Work, hand: Work, plan: Plan) -> None:
-        work: dict[str, Work] = {"by hand": hand, **{n: (lambda m=m: sink_of(m, plan)) for n, m in sinks.items()}}
+        work: dict[str, Work] = {
+            "by hand": hand,
+            **{name: partial(sink_of, make, plan) for name, make in sinks.items()},
+        }
         tell(what, best(times, prepare, work))
 
     measured(f"SQLite, {len(first):,}", rounds, emptied, lambda: by_hand((insert, rows), before=table), first)
@@ -223,8 +215,11 @@ def into_sqlite(folder: Path, first: Plan, day: Plan, rounds: int) -> None:
     off = "UPDATE patrons SET _active = 0, _run = ?, _changed_at = ? WHERE id = ?"
     emptied()
     sink_of(sinks["sqlite"], first)
-    hand = lambda: by_hand((f"{insert} {UPSERT}", sets), (off, gone))  # noqa: E731
-    measured(f"SQLite, {len(day):,} of a day", rounds + 2, lambda: None, hand, day)
+
+    def day_by_hand() -> None:
+        by_hand((f"{insert} {UPSERT}", sets), (off, gone))
+
+    measured(f"SQLite, {len(day):,} of a day", rounds + 2, lambda: None, day_by_hand, day)
 
 
 def main() -> None:
