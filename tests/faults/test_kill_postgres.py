@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,6 +142,14 @@ class World:
         return int(self.database.rows("SELECT count(*) FROM _ingestd_plans")[0][0])
 
 
+@contextmanager
+def held(child: Child) -> Iterator[int]:
+    """Give a hold of a process that is never of another one, which has its number when it has ended."""
+    process = os.pidfd_open(child.pid)
+    yield process
+    os.close(process)
+
+
 def world_in(postgres: Postgres, server: Server, folder: Path) -> World:
     """Return a feed with a first load, and how long it takes to apply."""
     database = postgres.database()
@@ -165,9 +174,11 @@ def test_killed_at_moments_of_chance_it_ends_as_a_fresh_load(
         for _ in range(KILLS):
             before, night = world.plans(), world.nights
             child = world.start()
-            world.wait_for_apply(probe)
-            world.linger()
-            os.kill(child.pid, signal.SIGKILL)
+            with held(child) as process:
+                world.wait_for_apply(probe)
+                world.linger()
+                with suppress(ProcessLookupError):  # it was quicker
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
             was_killed = child.wait() == -signal.SIGKILL
             state, plans = world.state(), world.plans() - before
             met[f"{state}, {'done' if plans else 'not done'}" if was_killed else "too late"] += 1
