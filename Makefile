@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test test-intake test-others lint types docs fuzz fuzz-sftp images watching
-.PHONY: live bench bench-validation bench-mapping bench-server lock clean
+.PHONY: live bench bench-validation bench-mapping bench-server bench-sinks kill-postgres lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -75,10 +75,16 @@ bench-mapping: $(READY) ## measure a whole district mapped anew, beside a bare r
 bench-server: $(READY) ## load, floods and tried keys on the SFTP server, beside OpenSSH
 	PYTHONPATH=tests $(BIN)/python tests/bench/server.py $(ARGS)
 
+bench-sinks: $(READY) ## a million target records, and a day's 15,000, into PostgreSQL and SQLite, beside the same by hand
+	PYTHONPATH=tests $(BIN)/python tests/bench/sinks.py $(ARGS)
+
+kill-postgres: $(READY) ## kill ingestd 1,000 times while it writes to PostgreSQL
+	INGESTD_KILLS=1000 $(BIN)/pytest --quiet tests/faults/test_kill_postgres.py $(ARGS)
+
 # The lock knows public files only: this machine's mirrors and wheels have no say in it, and it names no host.
 lock: $(READY) ## resolve pyproject.toml to requirements.txt, with the hashes of all files
 	env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
-	$(BIN)/pip-compile --quiet --extra dev --all-build-deps --allow-unsafe --strip-extras --generate-hashes \
+	$(BIN)/pip-compile --quiet --extra dev --extra postgres --all-build-deps --allow-unsafe --strip-extras --generate-hashes \
 	--no-emit-options --output-file requirements.txt $(ARGS) pyproject.toml
 
 clean: ## remove what the other targets made

@@ -5,6 +5,7 @@ spares the second that importing takes. strace attaches to a child before it beg
 Run as a script, this file is that server.
 """
 
+import importlib
 import json
 import os
 import re
@@ -166,6 +167,8 @@ def _warm_up() -> None:
     with tempfile.TemporaryDirectory() as folder:
         where = builders.place(Path(folder))
         builders.once(where, builders.zip_of(builders.roster(1)))
+    for name in ("ingestd.sinks.sql", "sqlalchemy.dialects.postgresql.psycopg", "psycopg"):
+        importlib.import_module(name)
 
 
 def _be_ingestd(words: dict[str, Any], gate: int) -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ingestd.config.base import Settings
 from ingestd.config.faults import list_faults
-from ingestd.config.models import Config, Feed, FolderSource, Main, SftpSource
+from ingestd.config.models import Config, Feed, FolderSource, Main, SftpSource, Sink
 from ingestd.config.places import NAME, Places
 from ingestd.config.sis import Sis
 from ingestd.errors import ConfigError
@@ -61,7 +61,7 @@ def load(path: Path) -> Config:
     feeds = {file: feed for file, feed in read.items() if feed}
     named = dict.fromkeys(feed.sis for feed in feeds.values() if feed.sis)
     systems = {file: _collect(problems, load_sis, file) for file in named}
-    problems += [*_shared_inboxes(feeds), *_shared_files(feeds)]
+    problems += [*_shared_inboxes(feeds), *_shared_targets(feeds)]
     if problems or main is None:
         raise ConfigError(problems)
     by_key = {feed.key: feed.of_sis(systems[feed.sis]) if feed.sis else feed for feed in feeds.values()}
@@ -173,11 +173,19 @@ def _inbox(source: FolderSource | SftpSource) -> object:
     return (source.host, source.port, source.user, source.path)
 
 
-def _shared_files(feeds: Mapping[Path, Feed]) -> Iterator[str]:
-    """Yield a fault per file that the sinks of two feeds would write: their sourcedIds may be the same."""
-    seen: dict[Path, str] = {}
+def _shared_targets(feeds: Mapping[Path, Feed]) -> Iterator[str]:
+    """Yield a fault per file or schema that the sinks of two feeds would write: their sourcedIds may be the same."""
+    seen: dict[object, str] = {}
     for file, feed in feeds.items():
         for index, sink in enumerate(feed.sinks):
-            at = f"{file}: sinks[{index}].path"
-            if sink.path and (first := seen.setdefault(sink.path.resolve(), at)) != at:
-                yield f"{at}: {sink.path} is already the file of {first}"
+            key, place, told = _target(sink)
+            at = f"{file}: sinks[{index}].{key}"
+            if place and (first := seen.setdefault(place, at)) != at:
+                yield f"{at}: {told} of {first}"
+
+
+def _target(sink: Sink) -> tuple[str, object, str]:
+    """Return which setting says where a sink writes, what it says, and what is wrong with two that say the same."""
+    if sink.url:
+        return "url", (sink.url, sink.db_schema), f"{sink.url} with this schema is already the database"
+    return "path", sink.path and sink.path.resolve(), f"{sink.path} is already the file"

@@ -169,7 +169,7 @@ class Sink(Settings):
         None, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="what the sink is called; each of a feed's has its own name"
     )
     kind: SinkKind = Field(
-        description="where actions go: `sqlite`, `csvzip`, `changeset`, or another that is installed"
+        description="where actions go: `sqlite`, `sql`, `csvzip`, `changeset`, or another that is installed"
     )
     path: StatePath | None = Field(
         None,
@@ -177,6 +177,10 @@ class Sink(Settings):
     )
     push: Annotated[tuple[Push, ...], DefaultIs("none")] = Field(
         (), description="servers to which `csvzip` passes its zip on, a table each"
+    )
+    url: Secret | None = Field(None, description="of `sql`: the database, like `postgresql://USER:PASSWORD@HOST/NAME`")
+    db_schema: str | None = Field(
+        None, alias="schema", min_length=1, description="of `sql`: where its tables are; unset: the user's own"
     )
     options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
 
@@ -187,9 +191,10 @@ class Sink(Settings):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Return what the sink is opened with: its path, absolute, where it pushes to, and its own settings."""
-        push = {"push": [one.model_dump() for one in self.push]} if self.push else {}
-        return ({"path": self.path} if self.path else {}) | push | self.options
+        """Return what the sink is opened with: its path, absolute, and the like, if set, and its own settings."""
+        push = [one.model_dump() for one in self.push]
+        ours = {"path": self.path, "push": push, "url": self.url, "schema": self.db_schema}
+        return {name: value for name, value in ours.items() if value} | self.options
 
     @model_validator(mode="after")
     def _has_path(self) -> "Sink":
@@ -198,6 +203,8 @@ class Sink(Settings):
             raise ValueError(f'needs a path, like path = "{like}"')
         if self.push and (self.kind != "csvzip" or self.path is None or self.path.suffix.lower() != ".zip"):
             raise ValueError('push needs kind = "csvzip" and a path that ends in .zip: it is the zip that is pushed')
+        if self.kind == "sql" and self.url is None:
+            raise ValueError('needs a url, like url = "credential:db"')
         return self
 
 

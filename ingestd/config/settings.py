@@ -68,7 +68,11 @@ def settings_of(model: type[Settings], file: str = "", prefix: str = "") -> Iter
 def fields_of(model: type[Settings]) -> dict[str, FieldInfo]:
     """Return what a file may say in this table."""
     fields = model.model_fields.items()
-    return {name: field for name, field in fields if not any(isinstance(m, NotASetting) for m in field.metadata)}
+    return {
+        field.alias or name: field
+        for name, field in fields
+        if not any(isinstance(m, NotASetting) for m in field.metadata)
+    }
 
 
 def models_in(annotation: Any) -> tuple[type[Settings], ...]:

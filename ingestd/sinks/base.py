@@ -1,7 +1,7 @@
 """What every sink promises. `tests/contracts/sink_contract.py` holds each of them to it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,6 +13,9 @@ from ingestd.errors import ConfigError
 
 GROUP = "ingestd.sinks.v1"
 """The entry points' group; the version lets an old plug-in be refused by name."""
+
+EXTRAS = {"sqlalchemy": "postgres", "psycopg": "postgres"}
+"""By the module that a sink needs and ingestd alone does not bring: what to install with it."""
 
 Progress = Callable[[int], None]
 """Called with the number of actions carried out since the last call."""
@@ -97,7 +100,10 @@ def unreadable(target: Target, kind: str) -> str:
 
 def check_sink(kind: str, rules: Rules) -> list[str]:
     """Return what the rules want of a sink of that kind and it cannot do."""
-    found = next(iter(entry_points(group=GROUP, name=kind))).load()
+    try:
+        found = _class_of(next(iter(entry_points(group=GROUP, name=kind))))
+    except ConfigError as error:
+        return [*error.problems]
     return [unreadable(one, kind) for one in rules.targets if one.adopt and not hasattr(found, "read")]
 
 
@@ -111,10 +117,29 @@ def open_sink(kind: str, settings: Mapping[str, Any], folder: Path, rules: Rules
         rules: what target tables there may be, and their fields; for a sink that writes more than a plan tells it.
 
     Raises:
-        ConfigError: there is no such kind, or its settings are wrong.
+        ConfigError: there is no such kind, or it is not installed, or its settings are wrong.
     """
     found = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in found:
         raise ConfigError([f"sinks.kind: {kind!r} is not one of {', '.join(sorted(found))}"])
-    sink: Sink = found[kind].load().from_settings(settings, folder, rules)
+    sink: Sink = _class_of(found[kind]).from_settings(settings, folder, rules)
     return sink
+
+
+def _class_of(point: EntryPoint) -> Any:
+    """Return the class of a sink.
+
+    Raises:
+        ConfigError: something that it needs is not installed.
+    """
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        raise ConfigError([f"sinks.kind: a {point.name} sink cannot be had: {lacking(error)}"]) from None
+
+
+def lacking(error: ModuleNotFoundError) -> str:
+    """Return which module is not there, and what to do."""
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    remedy = f"; pip install 'ingestd[{extra}]'" if extra else ""
+    return f"the module {error.name} is not installed{remedy}"

@@ -241,7 +241,7 @@ class SinkContract(ABC):
         """Whoever watches hears of every action once."""
         heard: list[int] = []
         plan = make_plan([create(ANN, BOB), remove("P1")])
-        sink.apply(plan, once="1", run="r", at="t", progress=heard.append)
+        sink.apply(plan, once="1", run="r", at="2026-01-01T00:00:00Z", progress=heard.append)
         assert sum(heard) == len(plan) == 3
 
     def test_an_empty_plan_is_applied(self, sink: Sink) -> None:
@@ -302,10 +302,10 @@ class SinkContract(ABC):
     def test_the_same_plan_again_does_nothing(self, sink: Sink) -> None:
         """After a crash the run is resumed and its plan applied again: the first time counts."""
         plan = make_plan([create(ANN), remove("P2")])
-        first = sink.apply(plan, once="1", run="r.1", at="t1", progress=lambda _: None)
+        first = sink.apply(plan, once="1", run="r.1", at="2026-01-01T00:00:00Z", progress=lambda _: None)
         self.apply(sink, update({"id": "P1", "name": "Anna"}), once="2")
         before = self.read(sink, "patrons")
-        again = sink.apply(plan, once="1", run="r.1", at="t2", progress=lambda _: None)
+        again = sink.apply(plan, once="1", run="r.1", at="2026-01-02T00:00:00Z", progress=lambda _: None)
         assert again == first
         assert self.read(sink, "patrons") == before
 

@@ -160,6 +160,12 @@ def test_strict_codes(tmp_path: Path) -> None:
     assert only_feed(tmp_path, f"[repairs]\nstrict = {list(codes)}").repairs.strict == codes
 
 
+def test_a_sql_sink_is_opened_with_a_reference_and_a_schema(tmp_path: Path) -> None:
+    """The URL is a secret, so it stays one until it is wanted."""
+    text = '[[sinks]]\nkind = "sql"\nurl = "credential:db"\nschema = "roster"\n'
+    assert only_feed(tmp_path, text).sinks[0].settings == {"url": "credential:db", "schema": "roster"}
+
+
 def test_a_sink_from_elsewhere_is_opened_with_its_options(tmp_path: Path) -> None:
     """An installed sink's own settings are passed on, its secrets as references."""
     text = '[[sinks]]\nkind = "memory"\noptions = { size = 3, api_token = "credential:sink" }\n'
