@@ -247,8 +247,30 @@ class Feed:
             self._go_on(never)
             return discarded
 
+    def retry(self, run: str, stop: Stop = never) -> Run | None:
+        """Try what a run left undone: the run itself if it failed, else all that is still to be done, planned anew.
+
+        Return None if nothing is left to do.
+
+        Raises:
+            UsageError: there is no such run, or it waits for something else than another try.
+        """
+        with self.store.locked():
+            self._go_on(stop)
+            found = self._find(run)
+            if found.state is State.FAILED:
+                return self.runs.process(found, stop)
+            if found.state is not State.APPLIED:
+                raise UsageError(f"run {run} is {found.state}; what failed, or was applied in part, can be tried again")
+            return self.replan(stop)
+
     def replan(self, stop: Stop = never) -> Run | None:
-        """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do."""
+        """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do.
+
+        Nothing is planned while the plan of another run is carried out in part.
+        """
+        if any(one.document.get("partly_done") for one in self.store.runs(*WAITING)):
+            return None
         prepared = self.runs.preview(None, stop)
         if prepared.plan is None or prepared.is_idle or self._is_held(prepared.plan):
             return None
@@ -272,11 +294,14 @@ class Feed:
         """Return the run that waits for consent, if any."""
         return next(iter(self.store.runs(State.HELD, limit=1)), None)
 
-    def _held(self, run: str) -> Run:
+    def _find(self, run: str) -> Run:
         try:
-            found = self.store.run(run)
+            return self.store.run(run)
         except KeyError:
             raise UsageError(f"there is no run {run}; `ingestd runs {self.name}` lists them") from None
+
+    def _held(self, run: str) -> Run:
+        found = self._find(run)
         if found.state not in WAITING:
             raise UsageError(f"run {run} is {found.state}, not held; there is nothing to release or discard")
         return found

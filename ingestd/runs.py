@@ -121,7 +121,8 @@ class Runs:
     def _fail(self, run: Run, error: Exception, stages: Stages) -> Run:
         """Keep the run as failed. Of a foreign error its class alone is told: its words may hold values."""
         told = str(error) if isinstance(error, IngestdError) else type(error).__name__
-        return self.end(self.store.run(run.id), State.FAILED, {"error": told, "stages": stages.seconds}, None)
+        partly = {"partly_done": True} if getattr(error, "is_partly_done", False) else {}
+        return self.end(self.store.run(run.id), State.FAILED, {"error": told, "stages": stages.seconds, **partly}, None)
 
     def _run(self, run: Run, stages: Stages, digest: str | None) -> Run:
         if run.state is State.RECEIVED and digest is None and (twin := self.twin(run)):
@@ -244,7 +245,8 @@ class Runs:
         return self.close_run(self.store.move(run, state, self._ended(run, state, about)), batches)
 
     def _ended(self, run: Run, state: State, about: Mapping[str, Any]) -> dict[str, Any]:
-        known = {name: one for name, one in run.document.items() if name != "waits_for"}
+        passed = {"waits_for", "partly_done"} if state is State.APPLIED else {"waits_for"}
+        known = {name: one for name, one in run.document.items() if name not in passed}
         return {**known, "error": None, **about, "state": str(state), "finished_at": self._now()}
 
     def close_run(self, run: Run, batches: Sequence[Batch] | None) -> Run:
@@ -321,8 +323,9 @@ def _present(modes: Mapping[str, str]) -> dict[str, Mode]:
 
 def _gives_way(old: Run, run: Run, modes: Mapping[str, Mode]) -> bool:
     """Return whether an older run that is not applied gives way to this one, whose drop says `modes` of its tables."""
-    if not (old.document.get("drop") and run.document.get("drop")):
-        return not old.document.get("drop")
+    partly = bool(old.document.get("partly_done"))  # it must be made whole: its plan is half carried out
+    if partly or not (old.document.get("drop") and run.document.get("drop")):
+        return not (partly or old.document.get("drop"))
     return supersedes(modes, modes_of(old))
 
 

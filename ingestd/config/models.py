@@ -34,6 +34,7 @@ from ingestd.config.values import (
     TableName,
     TimeOfDay,
     Version,
+    WebhookUrl,
     Zone,
     check_one,
     check_some,
@@ -184,23 +185,52 @@ Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]
 class Sink(Settings):
     """`[[sinks]]`."""
 
-    kind: SinkKind = Field(description="where actions go: `sqlite`, `csvzip`, or another sink that is installed")
+    kind: SinkKind = Field(
+        description="where actions go: `sqlite`, `csvzip`, `webhook`, or another sink that is installed"
+    )
     path: StatePath | None = Field(
-        None, description="the file that the sink writes, of `csvzip` a zip or a folder; relative to `state_dir`"
+        None,
+        description="the file that the sink writes, of `csvzip` a zip or a folder, of `webhook` what was answered; "
+        "relative to `state_dir`",
+    )
+    url: WebhookUrl | None = Field(None, description="where a `webhook` posts, by https; http within this machine")
+    secret: Secret | None = Field(None, description="what a `webhook` signs with, `whsec_…`")
+    batch: Count = Field(500, ge=1, le=10_000, description="how many actions a `webhook` posts at once")
+    timeout: PositiveDuration = Field(
+        timedelta(seconds=60), description="how long a `webhook` may take for its whole answer"
+    )
+    connect_timeout: PositiveDuration = Field(
+        timedelta(seconds=10), description="how long of that until there is a connection"
+    )
+    max_retry: PositiveDuration = Field(
+        timedelta(minutes=2), description="how long a `webhook` is tried with one batch; then it is left until later"
+    )
+    ca: StatePath | None = Field(
+        None, description="certificates that a `webhook` trusts instead of the system's; relative to `state_dir`"
     )
     options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """Return what the sink is opened with: its path, absolute, if it has one, and its own settings."""
-        return ({"path": self.path} if self.path else {}) | self.options
+        names = ("path", *(_OF_WEBHOOKS if self.kind == "webhook" else ()))
+        return {name: found for name in names if (found := getattr(self, name)) is not None} | self.options
 
     @model_validator(mode="after")
-    def _has_path(self) -> "Sink":
-        like = {"sqlite": "roster.db", "csvzip": "roster.zip"}.get(self.kind)
+    def _is_whole(self) -> "Sink":
+        like = {"sqlite": "roster.db", "csvzip": "roster.zip", "webhook": "webhook.db"}.get(self.kind)
         if like and self.path is None:
             raise ValueError(f'needs a path, like path = "{like}"')
+        strange = [] if self.kind == "webhook" else [name for name in _OF_WEBHOOKS if name in self.model_fields_set]
+        if strange:
+            raise ValueError(f"has {strange[0]}, which only a webhook has")
+        if self.kind == "webhook" and not (self.url and self.secret):
+            raise ValueError('needs a url and a secret, like secret = "credential:hook"')
         return self
+
+
+_OF_WEBHOOKS = ("url", "secret", "batch", "timeout", "connect_timeout", "max_retry", "ca")
+"""The settings that only a webhook has."""
 
 
 class Schedule(Settings):

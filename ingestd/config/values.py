@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from ingestd.config.places import places_of
 from ingestd.config.words import Written, hint, listed, quoted
+from ingestd.core.delivery import check_url
 from ingestd.core.findings import CATALOGUE
 from schemas import NAMES, VERSIONS
 
@@ -232,6 +233,18 @@ def parse_sink_kind(found: object) -> str:
     return found
 
 
+def parse_url(found: object) -> str:
+    """Return the URL of a webhook.
+
+    Raises:
+        PydanticCustomError: it is none. What was found may have a password in it, so it is not said.
+    """
+    try:
+        return check_url(found if isinstance(found, str) else "")
+    except ValueError as error:
+        raise PydanticCustomError("secret", "{why}", {"why": str(error)}) from None
+
+
 def parse_strict(found: object) -> bool | tuple[str, ...]:
     """Return whether all that is switchable is refused, nothing of it, or which codes (law 8).
 
@@ -297,6 +310,7 @@ Fingerprint = Annotated[str, PlainValidator(parse_fingerprint), Written(FINGERPR
 SinkKind = Annotated[str, PlainValidator(parse_sink_kind), Written("the kind of an installed sink", quoted)]
 Strict = Annotated[bool | tuple[str, ...], PlainValidator(parse_strict), Written(STRICT, _render_strict)]
 Secret = Annotated[str, PlainValidator(parse_reference), Written(REFERENCE, quoted)]
+WebhookUrl = Annotated[str, PlainValidator(parse_url), Written("a URL", quoted)]
 Options = Annotated[dict[str, Any], AfterValidator(check_options), Written("a table", str)]
 Flag = Annotated[StrictBool, Written("true or false", lambda value: str(value).lower())]
 Count = Annotated[StrictInt, Written("a whole number", str)]
