@@ -269,10 +269,10 @@ class Runs:
             self._log.error("run.unfiled", run=run.id, **describe(error))
 
     def twin(self, run: Run) -> Run | None:
-        """Return the run that this one repeats: the newest that was applied or waits, if its bytes are the same."""
-        others = self.store.runs(State.APPLIED, State.HELD, State.APPLYING)
+        """Return the run that this one repeats: the newest, if its bytes are the same and it has not failed."""
+        others = self.store.runs(State.APPLIED, State.HELD, State.APPLYING, State.FAILED)
         newest = next((one for one in others if one.number < run.number and one.document.get("drop")), None)
-        return newest if newest and run.sha256 and newest.sha256 == run.sha256 else None
+        return newest if newest and newest.sha256 == run.sha256 != "" and newest.state is not State.FAILED else None
 
     def _supersede(self, run: Run, modes: Mapping[str, Mode]) -> None:
         """A newer bulk set takes the place of all that is not applied, a newer re-plan that of older re-plans."""

@@ -4,11 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,7 +31,7 @@ Table = dict[Key, dict[str, Any]]
 class Fault:
     """What goes wrong with one request: it is answered otherwise, in another `manner`, after it `does` its work or not.
 
-    Manners: `whole`, `half` an answer, a `slow` one, `hang` without one, `cut` the connection, `garbage` that is no HTTP.
+    Manners: `whole`, `half` an answer, a `slow` one, `hang` without one, `cut` the connection, or `garbage`.
     """
 
     status: int = 500
@@ -58,11 +57,13 @@ class Receiver:
     effects: Counter[str] = field(default_factory=Counter)
     odd: list[str] = field(default_factory=list)
     is_strict: bool = False
+    is_listening: bool = False
     url: str = ""
+    _call: tuple[int, Callable[[], None] | None] = (0, None)
     _answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
-    _server: ThreadingHTTPServer | None = None
+    _server: "Application | None" = None
 
     @property
     def keys(self) -> list[str]:
@@ -72,8 +73,14 @@ class Receiver:
     def listen(self) -> None:
         """Take connections from now on; before, they are refused."""
         assert self._server is not None
+        self.is_listening = True
         self._server.server_activate()
         threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
+
+    def call_at(self, number: int, call: Callable[[], None] | None) -> None:
+        """Have something done when so many more requests came, before the last of them is answered; None: nothing."""
+        with self._lock:
+            self._call = len(self.requests) + number, call
 
     def take(self, headers: Mapping[str, str], body: bytes) -> tuple[Fault | None, int, bytes]:
         """Take a request: return how it is spoilt, and the answer."""
@@ -85,6 +92,10 @@ class Receiver:
             fault = self.faults.popleft() if self.faults else None
             if fault is None or fault.does:
                 self._do_once(key, told)
+            number, call = self._call
+            if call is not None and len(self.requests) >= number:
+                self._call = 0, None
+                call()
             return fault, *self._answers.get(key, (500, b""))
 
     def _check(self, headers: Mapping[str, str], body: bytes, told: Mapping[str, Any]) -> None:
@@ -152,71 +163,81 @@ def odd_of(table: Table, told: Mapping[str, Any], one: Mapping[str, Any]) -> lis
 def receiving(*, listening: bool = True) -> Iterator[Receiver]:
     """Run an application; if it is not listening yet, its connections are refused."""
     found = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(found), bind_and_activate=False)
-    server.daemon_threads, server.block_on_close = True, False
-    server.server_bind()
-    found._server, found.url = server, f"http://127.0.0.1:{server.server_port}/roster"
-    is_open = listening
-    if listening:
-        found.listen()
-    try:
-        yield found
-    finally:
-        found._closing.set()
-        if is_open or server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            server.shutdown()
-        server.server_close()
+    with Application(found) as server:
+        found._server, found.url = server, f"http://127.0.0.1:{server.server_port}/roster"
+        if listening:
+            found.listen()
+        try:
+            yield found
+        finally:
+            found._closing.set()
+            if found.is_listening:
+                server.shutdown()
 
 
-def handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    """Return what speaks HTTP for an application."""
+class Application(ThreadingHTTPServer):
+    """The server of an application; it does not listen yet."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    daemon_threads, block_on_close = True, False
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            fault, status, answer = receiver.take(dict(self.headers.items()), body)
-            if fault is None:
-                self.respond(status, {}, answer)
-            else:
-                self.fail(fault)
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(("127.0.0.1", 0), Handler, bind_and_activate=False)
+        self.receiver = receiver
+        self.server_bind()
 
-        def do_GET(self) -> None:
-            receiver.odd.append("a redirect was followed")
+    def handle_error(self, *_: object) -> None:
+        """Whoever went away is missed by nobody."""
 
-        def fail(self, fault: Fault) -> None:
+
+class Handler(BaseHTTPRequestHandler):
+    """What speaks HTTP for an application."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Application
+
+    def do_POST(self) -> None:
+        """Take a batch."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        fault, status, answer = self.server.receiver.take(dict(self.headers.items()), body)
+        if fault is None:
+            self.respond(status, {}, answer)
+        else:
             self.close_connection = fault.manner != "whole"
-            match fault.manner:
-                case "whole":
-                    self.respond(fault.status, fault.headers, fault.body)
-                case "half":
-                    self.respond(fault.status, {"content-length": "99"}, b'{"failed": [')
-                case "slow":
-                    self.respond(fault.status, {"content-length": "9999"}, b"")
-                    self.drip()
-                case "hang":
-                    receiver._closing.wait(30)
-                case "garbage":
-                    self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+            self.fail(fault)
 
-        def respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in ({"content-length": str(len(body))} | dict(headers)).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def do_GET(self) -> None:
+        """Nobody should ask for anything."""
+        self.server.receiver.odd.append("a redirect was followed")
 
-        def drip(self) -> None:
-            end = time.monotonic() + 30
-            while time.monotonic() < end and not receiver._closing.wait(0.02):
-                try:
-                    self.wfile.write(b" ")
-                except OSError:
-                    return
+    def fail(self, fault: Fault) -> None:
+        """Answer as the fault wants it."""
+        match fault.manner:
+            case "whole":
+                self.respond(fault.status, fault.headers, fault.body)
+            case "half":
+                self.respond(fault.status, {"content-length": "99"}, b'{"failed": [')
+            case "slow":
+                self.respond(fault.status, {"content-length": "9999"}, b"")
+                self.drip()
+            case "hang":
+                self.server.receiver._closing.wait(30)
+            case "garbage":
+                self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
 
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+    def respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Write an answer."""
+        self.send_response(status)
+        for name, value in ({"content-length": str(len(body))} | dict(headers)).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-    return Handler
+    def drip(self) -> None:
+        """Write a byte at a time until nobody listens."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end and not self.server.receiver._closing.wait(0.02):
+            self.wfile.write(b" ")
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""

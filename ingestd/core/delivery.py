@@ -221,9 +221,7 @@ def judge(status: int, body: bytes | None, retry_after: str | None, count: int, 
     why = f"it answered {status}"
     if status == 207:
         failed = parse_failed(body, count)
-        return (
-            Again("it answered 207 without a list of failures that can be read") if failed is None else Settled(failed)
-        )
+        return Again("it answered 207 and no list that can be read") if failed is None else Settled(failed)
     if 200 <= status < 300:
         return Settled()
     if 300 <= status < 400 or status in _NEVER:

@@ -1,8 +1,8 @@
 """An application's webhook: plans in batches as signed JSON, each sent until it is answered, under one key.
 
-HTTP alone is never exactly once. It becomes so by the key of a batch, which the receiver keeps with what it did, and by
-the file in which the answers are kept here: after a kill, what was answered is not sent again, and what was sent and not
-answered is sent again under the same key.
+HTTP alone is never exactly once. It becomes so by the key of a batch, which the receiver keeps with what it did, and
+by the file in which the answers are kept here: after a kill, what was answered is not sent again, and what was sent
+and not answered is sent again under the same key.
 """
 
 import hashlib
@@ -109,7 +109,7 @@ class WebhookSink:
         cls,
         settings: Mapping[str, Any],
         folder: Path,
-        rules: Rules,
+        rules: Rules,  # noqa: ARG003
         world: World | None = None,
     ) -> Self:
         """Read `url`, `secret`, `path`, and, if they are there, `batch`, the times and `ca`.

@@ -51,9 +51,10 @@ class WebhookProgress:
             if found is None:
                 made = db.execute(_BEGIN, [once, digest, receiver, run, at, size])
                 return Begun(int(made.lastrowid or 0), run, at, size, {}, is_new=True)
-        rows = db.execute("SELECT batch, failed FROM answers WHERE plan = ?", [found[0]])
+        rows = db.execute("SELECT batch, failed FROM answers WHERE plan = ?", [found[0]]).fetchall()
         answers = {number: {int(index): why for index, why in json.loads(text).items()} for number, text in rows}
-        return Begun(*found, answers, is_new=False)
+        plan, run, at, size = found
+        return Begun(plan, run, at, size, answers, is_new=False)
 
     def answered(self, plan: int, batch: int, failed: Mapping[int, str]) -> None:
         """Keep the answer to a batch."""

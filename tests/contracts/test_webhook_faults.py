@@ -8,12 +8,17 @@ import random
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from contracts.sink_contract import ANN, BOB, create, remove, update
 from contracts.test_webhook_sink import RULES, WebhookWorld, secret
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from receiver import Fault, Receiver, receiving
 
 from ingestd.core.model import Actions
@@ -123,15 +128,15 @@ class TestPassing(FaultWorld):
 
     def test_a_name_that_is_nobody_s_is_a_fault_that_passes(self, tmp_path: Path) -> None:
         """The directory of names may be away."""
-        with closing(self.make(tmp_path, url="https://app.invalid/roster")) as sink:
-            with pytest.raises(TransientSinkError, match="cannot be reached"):
-                self.apply(sink, create(ANN))
+        made = self.make(tmp_path, url="https://app.invalid/roster")
+        with closing(made) as sink, pytest.raises(TransientSinkError, match="cannot be reached"):
+            self.apply(sink, create(ANN))
 
     def test_a_receiver_without_tls_is_sent_nothing(self, tmp_path: Path) -> None:
         """Behind https it must prove who it is before anything is said."""
-        with closing(self.make(tmp_path, url=self.receiver.url.replace("http:", "https:"))) as sink:
-            with pytest.raises(TransientSinkError, match="cannot be reached") as caught:
-                self.apply(sink, create(ANN))
+        made = self.make(tmp_path, url=self.receiver.url.replace("http:", "https:"))
+        with closing(made) as sink, pytest.raises(TransientSinkError, match="cannot be reached") as caught:
+            self.apply(sink, create(ANN))
         assert not caught.value.is_partly_done
         assert self.receiver.requests == []
 
@@ -255,13 +260,6 @@ def posted(receiver: Receiver, folder: Path, secret: str, trusted: Path) -> bool
 
 def certificate(folder: Path, address: str) -> Path:
     """Make a certificate for an address, and return the file that has it and its key."""
-    from datetime import UTC, datetime, timedelta
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "receiver")])
     built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
@@ -272,9 +270,8 @@ def certificate(folder: Path, address: str) -> Path:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     folder.mkdir(exist_ok=True)
-    (folder / "both.pem").write_bytes(
-        built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM) + private
-    )
+    public = built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    (folder / "both.pem").write_bytes(public + private)
     return folder / "both.pem"
 
 
@@ -291,7 +288,7 @@ class TestAtRandom(FaultWorld):
         with closing(self.make(tmp_path, batch=2, timeout=0.1)) as sink:
             for day in range(3):
                 plan = make_plan(groups_of(chance))
-                told = {"once": str(day), "run": f"r.{day}", "at": "t", "progress": lambda _: None}
+                told: dict[str, Any] = {"once": str(day), "run": f"r.{day}", "at": "t", "progress": lambda _: None}
                 reference.apply(plan, **told)
                 while not self.is_applied(sink, plan, told, fault, chance):
                     self.time.now += 3600
