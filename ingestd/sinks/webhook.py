@@ -217,7 +217,7 @@ class WebhookSink:
         if is_last or self._circuit.failures >= self._patience.failures:
             rest = min(max(self._patience.rest, wanted or 0.0), self._patience.longest_rest)
             self._circuit.until = now + rest
-            self._circuit.why = f"the webhook sink failed {self._circuit.failures} times in a row: {why}"
+            self._circuit.why = f"the webhook sink gave up: {why} (failures in a row: {self._circuit.failures})"
             raise TransientSinkError(self._circuit.why)
         self._world.sleep(wait)
 

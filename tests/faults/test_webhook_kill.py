@@ -87,10 +87,8 @@ def test_whenever_it_is_killed_the_application_ends_as_the_last_drop_says(patien
     names: dict[str, str] = {}
     with receiving() as receiver, serving() as server:
         receiver.is_strict = True
-        where, log = (
-            place(tmp_path / "place", more=SINK.replace("{url}", receiver.url).replace("{patience}", patience)),
-            tmp_path / "log",
-        )
+        sink = SINK.replace("{url}", receiver.url).replace("{patience}", patience)
+        where, log = place(tmp_path / "place", more=sink), tmp_path / "log"
         where.state.mkdir()
         (where.state / "hook").write_text(SECRET)
         for cycle in range(KILLS // 2):
