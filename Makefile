@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test test-intake test-others lint types docs fuzz fuzz-sftp images watching
-.PHONY: live bench bench-validation bench-mapping bench-server bench-sinks kill-postgres lock clean
+.PHONY: kills kill-postgres live bench bench-validation bench-mapping bench-server bench-sinks lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-24s%s\n' "$$name" "$$what"; done
@@ -48,6 +48,10 @@ watching: $(READY) ## harm a watched folder at length: 100,000 drops in one over
 
 fuzz-sftp: $(READY) ## the SFTP server under 100,000 mutated packets
 	INGESTD_FUZZ=334 $(BIN)/pytest tests/hostile/test_packets.py -k mutated $(ARGS)
+
+kills: $(READY) ## kill what posts to a webhook a thousand times, and meet each of its faults with twenty seeds
+	INGESTD_KILLS=1000 INGESTD_SEEDS=20 $(BIN)/pytest tests/faults/test_webhook_kill.py \
+		tests/contracts/test_webhook_faults.py $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check .

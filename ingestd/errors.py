@@ -36,7 +36,13 @@ class StaleDigestError(UsageError):
 
 
 class SinkError(IngestdError):
-    """A sink failed for good; `transient` in a subclass means that a retry may help."""
+    """A sink failed for good; `transient` in a subclass means that a retry may help.
+
+    `is_partly_done` says that a part of the plan was, or may have been, carried out: it must be made whole, under the
+    same token, before another plan is applied.
+    """
+
+    is_partly_done = False
 
 
 class TransientSinkError(SinkError):

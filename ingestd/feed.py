@@ -279,11 +279,31 @@ class Feed:
             self._go_on(never)
             return discarded
 
+    def retry(self, run: str, stop: Stop = never) -> Run | None:
+        """Try what a run left undone: the run itself if it failed, else all that is still to be done, planned anew.
+
+        Return None if nothing is left to do.
+
+        Raises:
+            UsageError: there is no such run, or it waits for something else than another try.
+        """
+        with self.store.locked():
+            self._go_on(stop)
+            found = self._run(run)
+            if found.state is State.FAILED:
+                return self.runs.process(found, stop)
+            if found.state is not State.APPLIED:
+                raise UsageError(f"run {run} is {found.state}; what failed, or was applied in part, can be tried again")
+            return self.replan(stop)
+
     def replan(self, stop: Stop = never) -> Run | None:
         """Plan from the snapshot alone, and apply what a change of rules, scope or an earlier failure left to do.
 
-        A plan of nothing is applied for a sink that has something to pass on.
+        A plan of nothing is applied for a sink that has something to pass on. Nothing is planned while the plan of
+        another run is carried out in part.
         """
+        if any(one.document.get("partly_done") for one in self.store.runs(*WAITING)):
+            return None
         prepared = self.runs.preview(None, stop)
         if (
             prepared.plan is None

@@ -88,6 +88,9 @@ class FeedSinks:
 
         Returns:
             What came of the plan in each sink, and why nothing was done in the others.
+
+        Raises:
+            OSError, SinkError: nothing was done in any sink, or a part of a plan in one: the run must make it whole.
         """
         done: dict[str, Outcomes] = {}
         faults: dict[str, Fault] = {}
@@ -101,6 +104,9 @@ class FeedSinks:
             except (OSError, SinkError) as error:
                 faults[name] = error
                 self._log.error("sink.failed", run=run.id, sink=name, **describe(error))
+        halves = [error for error in faults.values() if isinstance(error, SinkError) and error.is_partly_done]
+        if halves or not done:
+            raise next(iter(halves or faults.values()))
         return done, faults
 
     def _refuse_lost(self, name: str) -> None:

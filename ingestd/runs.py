@@ -118,7 +118,9 @@ class Runs:
 
     def _fail(self, run: Run, error: Exception, stages: Stages) -> Run:
         """Keep the run as failed."""
-        return self.end(self.store.run(run.id), State.FAILED, {"error": _told(error), "stages": stages.seconds}, None)
+        partly = {"partly_done": True} if isinstance(error, SinkError) and error.is_partly_done else {}
+        about = {"error": _told(error), "stages": stages.seconds, **partly}
+        return self.end(self.store.run(run.id), State.FAILED, about, None)
 
     def _run(self, run: Run, stages: Stages, digest: str | None) -> Run:
         if run.state is State.RECEIVED and digest is None and (twin := self.twin(run)):
@@ -204,8 +206,6 @@ class Runs:
             run = self.store.move(run, State.APPLYING, {**run.document, **about, "state": str(State.APPLYING)})
         self.filing.list_findings(run.id, prepared.batches)
         done, faults = self.sinks.carry_out(prepared.shares, run, self._now(), stages)
-        if not done:
-            raise next(iter(faults.values()))
         with stages.measure("commit", may_stop=False):
             try:
                 applied = self._commit(run, prepared, done, faults, stages)
@@ -238,7 +238,8 @@ class Runs:
         return self.close_run(self.store.move(run, state, self._ended(run, state, about)), batches)
 
     def _ended(self, run: Run, state: State, about: Mapping[str, Any]) -> dict[str, Any]:
-        known = {name: one for name, one in run.document.items() if name != "waits_for"}
+        passed = {"waits_for", "partly_done"} if state is State.APPLIED else {"waits_for"}
+        known = {name: one for name, one in run.document.items() if name not in passed}
         return {**known, "error": None, **about, "state": str(state), "finished_at": self._now()}
 
     def close_run(self, run: Run, batches: Sequence[Batch] | None) -> Run:
@@ -261,10 +262,10 @@ class Runs:
             self._log.error("run.unfiled", run=run.id, **describe(error))
 
     def twin(self, run: Run) -> Run | None:
-        """Return the run that this one repeats: the newest that was applied or waits, if its bytes are the same."""
-        others = self.store.runs(State.APPLIED, State.HELD, State.APPLYING)
+        """Return the run that this one repeats: the newest, if its bytes are the same and it has not failed."""
+        others = self.store.runs(State.APPLIED, State.HELD, State.APPLYING, State.FAILED)
         newest = next((one for one in others if one.number < run.number and one.document.get("drop")), None)
-        return newest if newest and run.sha256 and newest.sha256 == run.sha256 else None
+        return newest if newest and newest.sha256 == run.sha256 != "" and newest.state is not State.FAILED else None
 
     def _supersede(self, run: Run, modes: Mapping[str, Mode]) -> None:
         """A newer bulk set takes the place of all that is not applied, a newer re-plan that of older re-plans."""
@@ -320,6 +321,8 @@ def _present(modes: Mapping[str, str]) -> dict[str, Mode]:
 
 def _gives_way(old: Run, run: Run, modes: Mapping[str, Mode]) -> bool:
     """Return whether an older run that is not applied gives way to this one, whose drop says `modes` of its tables."""
+    if old.document.get("partly_done"):  # its plan is half carried out: it must be made whole
+        return False
     if not (old.document.get("drop") and run.document.get("drop")):
         return not old.document.get("drop")
     return supersedes(modes, modes_of(old))
@@ -328,22 +331,3 @@ def _gives_way(old: Run, run: Run, modes: Mapping[str, Mode]) -> bool:
 def received(run: Run) -> datetime:
     """Return when a run's drop was claimed."""
     return datetime.fromisoformat(run.document["received_at"])
-
-
-def gravest(runs: Sequence[Run]) -> int:
-    """Return the exit code for several runs: the gravest of 4, 1, 3, 0 (DESIGN section 7)."""
-    codes = {exit_code(run) for run in runs}
-    return next((code for code in (4, 1, 3) if code in codes), 0)
-
-
-def exit_code(run: Run) -> int:
-    """Return the exit code for one run."""
-    sinks = (run.document.get("sinks") or {}).values()
-    if run.state is State.FAILED or any(one.get("failed") for one in run.document.get("outcomes", ())):
-        return 4
-    if any(one.get("error") for one in sinks):
-        return 4
-    counts = run.document.get("findings", {})
-    if run.state is State.REJECTED or counts.get("error") or counts.get("catastrophic"):
-        return 1
-    return 3 if run.state is State.HELD or run.document.get("waits_for") else 0

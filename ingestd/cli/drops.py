@@ -156,7 +156,7 @@ def once(app: App, as_json: bool) -> None:
     """Process what waits in every feed's sources, then exit."""
     from ingestd import daemon
     from ingestd.cli import screen
-    from ingestd.runs import gravest
+    from ingestd.exits import gravest
 
     app.config  # noqa: B018  faults of the configuration come before anything is opened
     many = len(app.config.feeds) > 1

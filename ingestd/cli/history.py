@@ -121,7 +121,7 @@ def print_run(document: Mapping[str, Any]) -> None:
 def finish(run: "Run", *, as_json: bool) -> None:
     """Print a run and leave with its exit code."""
     from ingestd.cli import screen
-    from ingestd.runs import exit_code
+    from ingestd.exits import exit_code
 
     if as_json:
         echo_json(run.document)
@@ -159,6 +159,28 @@ def discard(app: App, run: str, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("run")
+@json_option
+@pass_app
+def retry(app: App, run: str, as_json: bool) -> None:
+    """Try again what a run left undone.
+
+    A run that failed is taken up where it stopped. Of one that was applied, the actions that failed are planned anew,
+    with all else that is to be done for its feed by now.
+    """
+    from ingestd.cli import screen
+
+    with screen.progress(enabled=not as_json) as watch, app.feed_of(run, watch) as feed:
+        done = feed.retry(run)
+    if done is not None:
+        finish(done, as_json=as_json)
+    elif as_json:
+        echo_json(None)
+    else:
+        click.echo(f"Nothing is left to do of {run}.")
+
+
+@click.command()
 @click.argument("feed", type=FeedName())
 @click.argument("table")
 @click.argument("sourced_id", metavar="SOURCEDID")
@@ -183,4 +205,4 @@ def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, as_j
     print_story(story, screen.console())
 
 
-COMMANDS = (status, runs, show, release, discard, explain)
+COMMANDS = (status, runs, show, release, discard, retry, explain)

@@ -15,11 +15,11 @@ from ingestd.config.models import (
     Retention,
     Schedule,
     SftpSource,
-    Sink,
 )
 from ingestd.config.places import shipped, shipped_folder
 from ingestd.config.remote import Push, SftpAccount
 from ingestd.config.settings import Setting, describe
+from ingestd.config.sinks import Sink
 from ingestd.config.sis import Identity, Sis
 
 __all__ = [

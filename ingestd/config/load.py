@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from ingestd.config.base import Settings
 from ingestd.config.faults import list_faults
-from ingestd.config.models import Config, Feed, FolderSource, Main, SftpSource, Sink
+from ingestd.config.models import Config, Feed, FolderSource, Main, SftpSource
 from ingestd.config.places import NAME, Places
+from ingestd.config.sinks import Sink
 from ingestd.config.sis import Sis
 from ingestd.errors import ConfigError
 
@@ -186,6 +187,6 @@ def _shared_targets(feeds: Mapping[Path, Feed]) -> Iterator[str]:
 
 def _target(sink: Sink) -> tuple[str, object, str]:
     """Return which setting says where a sink writes, what it says, and what is wrong with two that say the same."""
-    if sink.url:
+    if sink.kind == "sql":
         return "url", (sink.url, sink.db_schema), f"{sink.url} with this schema is already the database"
     return "path", sink.path and sink.path.resolve(), f"{sink.path} is already the file"

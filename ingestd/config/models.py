@@ -16,7 +16,8 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from ingestd.config.base import Settings
 from ingestd.config.bounds import Limits, PackageLimits, Scope
 from ingestd.config.places import FolderPath, RulesFile, SisFile, StatePath
-from ingestd.config.remote import Push, SftpAccount
+from ingestd.config.remote import SftpAccount
+from ingestd.config.sinks import Sink
 from ingestd.config.sis import Sis
 from ingestd.config.values import (
     Address,
@@ -25,10 +26,8 @@ from ingestd.config.values import (
     Duration,
     Flag,
     Listen,
-    Options,
     PositiveDuration,
     Secret,
-    SinkKind,
     Size,
     Strict,
     TableName,
@@ -160,52 +159,6 @@ class SftpSource(SftpAccount):
 
 
 Source = Annotated[FolderSource | SftpSource, Field(discriminator="kind")]
-
-
-class Sink(Settings):
-    """`[[sinks]]`."""
-
-    name: Annotated[str | None, DefaultIs("its kind")] = Field(
-        None, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="what the sink is called; each of a feed's has its own name"
-    )
-    kind: SinkKind = Field(
-        description="where actions go: `sqlite`, `sql`, `csvzip`, `changeset`, or another that is installed"
-    )
-    path: StatePath | None = Field(
-        None,
-        description="the file that it writes, of `csvzip` a zip or folder, of `changeset` a folder; in `state_dir`",
-    )
-    push: Annotated[tuple[Push, ...], DefaultIs("none")] = Field(
-        (), description="servers to which `csvzip` passes its zip on, a table each"
-    )
-    url: Secret | None = Field(None, description="of `sql`: the database, like `postgresql://USER:PASSWORD@HOST/NAME`")
-    db_schema: str | None = Field(
-        None, alias="schema", min_length=1, description="of `sql`: where its tables are; unset: the user's own"
-    )
-    options: Options = Field(default_factory=dict, description="settings of a sink that comes from elsewhere")
-
-    @property
-    def key(self) -> str:
-        """Return what the sink is called, by which what is owned in it is kept."""
-        return self.name or self.kind
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Return what the sink is opened with: its path, absolute, and the like, if set, and its own settings."""
-        push = [one.model_dump() for one in self.push]
-        ours = {"path": self.path, "push": push, "url": self.url, "schema": self.db_schema}
-        return {name: value for name, value in ours.items() if value} | self.options
-
-    @model_validator(mode="after")
-    def _has_path(self) -> "Sink":
-        like = {"sqlite": "roster.db", "csvzip": "roster.zip", "changeset": "out/changes"}.get(self.kind)
-        if like and self.path is None:
-            raise ValueError(f'needs a path, like path = "{like}"')
-        if self.push and (self.kind != "csvzip" or self.path is None or self.path.suffix.lower() != ".zip"):
-            raise ValueError('push needs kind = "csvzip" and a path that ends in .zip: it is the zip that is pushed')
-        if self.kind == "sql" and self.url is None:
-            raise ValueError('needs a url, like url = "credential:db"')
-        return self
 
 
 class Schedule(Settings):

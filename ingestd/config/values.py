@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from ingestd.config.places import places_of
 from ingestd.config.words import Written, hint, listed, quoted
+from ingestd.core.delivery import check_url
 from ingestd.core.findings import CATALOGUE
 from schemas import NAMES, VERSIONS
 
@@ -277,6 +278,20 @@ def parse_reference(found: object, info: ValidationInfo) -> str:
     return f"file:{places_of(info).state_dir / match[2]}" if match[1] == "file" else match[0]
 
 
+def parse_sink_url(found: object, info: ValidationInfo) -> str:
+    """Return the URL of a webhook, or the reference to a URL that is a secret.
+
+    Raises:
+        PydanticCustomError: it is neither. What was found may have a password in it, so it is not said.
+    """
+    if not (isinstance(found, str) and found.startswith("http")):
+        return parse_reference(found, info)
+    try:
+        return check_url(found)
+    except ValueError as error:
+        raise PydanticCustomError("secret", "{why}", {"why": str(error)}) from None
+
+
 def check_options(options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     """Return a sink's own settings, in which whatever is named like a secret is a reference.
 
@@ -314,6 +329,7 @@ FileName = Annotated[str, PlainValidator(parse_file_name), Written(FILE_NAME, qu
 SinkKind = Annotated[str, PlainValidator(parse_sink_kind), Written("the kind of an installed sink", quoted)]
 Strict = Annotated[bool | tuple[str, ...], PlainValidator(parse_strict), Written(STRICT, _render_strict)]
 Secret = Annotated[str, PlainValidator(parse_reference), Written(REFERENCE, quoted)]
+SinkUrl = Annotated[str, PlainValidator(parse_sink_url), Written(f"a URL, or {REFERENCE}", quoted)]
 Options = Annotated[dict[str, Any], AfterValidator(check_options), Written("a table", str)]
 Flag = Annotated[StrictBool, Written("true or false", lambda value: str(value).lower())]
 Count = Annotated[StrictInt, Written("a whole number", str)]

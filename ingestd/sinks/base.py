@@ -34,6 +34,8 @@ class Sink(Protocol):
     - Columns that the plan's tables gain are blank in the records that are there.
     - Applying the same plan under the same `once` again has no further effect and returns the same outcomes.
     - A transactional sink does all of a plan or nothing; it raises `SinkError` when it did nothing.
+    - Another sink tells in the outcomes which actions failed for good, and does all others. When it must stop half-way,
+      its `SinkError` says `is_partly_done`: it goes on from there when the same plan is applied again.
     """
 
     transactional: bool

@@ -166,6 +166,21 @@ def test_a_sql_sink_is_opened_with_a_reference_and_a_schema(tmp_path: Path) -> N
     assert only_feed(tmp_path, text).sinks[0].settings == {"url": "credential:db", "schema": "roster"}
 
 
+def test_a_webhook_is_opened_with_all_its_settings(tmp_path: Path) -> None:
+    """Those that are not given have their defaults; its secret stays a reference, its files lie in the state folder."""
+    text = '[[sinks]]\nkind = "webhook"\nurl = "https://app.example/roster"\nsecret = "file:hook"\npath = "hook.db"\n'
+
+    assert only_feed(tmp_path, text).sinks[0].settings == {
+        "path": tmp_path / "var/hook.db",
+        "url": "https://app.example/roster",
+        "secret": f"file:{tmp_path / 'var/hook'}",
+        "batch": 500,
+        "timeout": timedelta(seconds=60),
+        "connect_timeout": timedelta(seconds=10),
+        "max_retry": timedelta(minutes=2),
+    }
+
+
 def test_a_sink_from_elsewhere_is_opened_with_its_options(tmp_path: Path) -> None:
     """An installed sink's own settings are passed on, its secrets as references."""
     text = '[[sinks]]\nkind = "memory"\noptions = { size = 3, api_token = "credential:sink" }\n'

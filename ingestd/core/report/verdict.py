@@ -178,10 +178,12 @@ def _judge_applied(document: Document) -> Verdict:
     reasons = [_say_held_back(kept)] if kept else []
     if failed:
         reasons.append(f"{plural(failed, 'action')} of {number(done + failed)} failed and will be tried again.")
-    steps = (Step("Mend the errors in the export; the next drop brings the rest."),)
+    steps = [Step("Mend the errors in the export; the next drop brings the rest.")] if kept else []
+    if failed:
+        steps.append(Step("Have what failed tried now, not at the next run.", f"ingestd retry {document['run']}"))
     told = "The drop is good." if not kept else "The drop is good but for the records that were held back."
     tone = "wait" if failed else "good"
-    return Verdict(tone, "Applied", _changes(document), ("ACCEPTED", told), tuple(reasons), steps if kept else ())
+    return Verdict(tone, "Applied", _changes(document), ("ACCEPTED", told), tuple(reasons), tuple(steps))
 
 
 def _judge_failed(document: Document) -> Verdict:
@@ -191,10 +193,13 @@ def _judge_failed(document: Document) -> Verdict:
     fault = (sentence(document["error"]),) if document.get("error") else ()
     steps = (
         Step("Nothing is lost, and nothing needs to be sent again: it is tried again, and does what is left."),
+        Step("Have it tried now, once the fault is mended.", f"ingestd retry {document['run']}"),
         Step("See what is left to do.", f"ingestd plan {document['feed']}"),
         Step("Look for what is wrong on this machine.", "ingestd doctor"),
     )
-    return Verdict("bad", "Failed", of if done else "nothing has been changed.", (word, told), (reason, *fault), steps)
+    partly = "a part of its changes is, or may be, carried out." if document.get("partly_done") else ""
+    meaning = of if done else partly or "nothing has been changed."
+    return Verdict("bad", "Failed", meaning, (word, told), (reason, *fault), steps)
 
 
 def _say_held_back(count: int) -> str:

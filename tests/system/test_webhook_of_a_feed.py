@@ -1,0 +1,176 @@
+"""A feed whose target is a webhook, from drop to application: dead letters, and what a receiver that is away costs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import (
+    FEED,
+    Place,
+    added,
+    changed,
+    documents_of,
+    invoke,
+    once,
+    place,
+    roster,
+    rows_of,
+    states_of,
+    user,
+    without,
+    zip_of,
+)
+from receiver import SECRET, Fault, Receiver, receiving
+
+SINK = """
+[[sinks]]
+kind = "webhook"
+url = "{url}"
+secret = "file:hook"
+path = "hook.db"
+batch = 2
+max_retry = "0.01s"
+
+[limits]
+update = "100%"
+delete = "100%"
+per_org_delete = "100%"
+"""
+DAY_1 = roster(4)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Run an application, whose feed is alone with it."""
+    with receiving() as found:
+        found.is_strict = True
+        yield found
+        assert found.odd == []
+        assert set(found.effects.values()) <= {1}
+
+
+@pytest.fixture
+def where(receiver: Receiver, tmp_path: Path) -> Place:
+    """Return the place of a feed with that application."""
+    made = place(tmp_path / "place", more=SINK.replace("{url}", receiver.url))
+    made.state.mkdir(parents=True, exist_ok=True)
+    (made.state / "hook").write_text(SECRET)
+    return made
+
+
+def active(receiver: Receiver, column: str = "familyName") -> dict[str, str]:
+    """Return a field of the users that are active in the application, by id."""
+    users = receiver.tables.get("users", {})
+    return {key[0]: str(one[column]) for key, one in users.items() if one["_active"]}
+
+
+def last(where: Place) -> dict[str, Any]:
+    """Return the document of the newest run."""
+    return documents_of(where)[-1]
+
+
+def test_a_drop_becomes_records_of_the_application(where: Place, receiver: Receiver) -> None:
+    """Created, changed and removed, with nothing sent that is there already."""
+    assert once(where, zip_of(DAY_1)).code == 0
+    assert active(receiver) == {f"U{n}": f"Family{n}" for n in range(1, 5)}
+    sent = len(receiver.requests)
+    tonight = changed(without(without(DAY_1, "users", "U3"), "enrollments", "E3"), "users", "U1", familyName="New")
+    assert once(where, zip_of(tonight)).code == 0
+    assert active(receiver) == {"U1": "New", "U2": "Family2", "U4": "Family4"}
+    assert {one["kind"] for _, one in receiver.requests[sent:]} == {"update", "remove"}
+    assert {one["feed"] for _, one in receiver.requests} == {FEED}
+
+
+def test_a_dead_letter_is_seen_and_tried_again(where: Place, receiver: Receiver) -> None:
+    """`show` tells why, `retry` plans what is left, and when it is done there is nothing left to do."""
+    receiver.refuses["users", ("U2",)] = "no-seat"
+    assert once(where, zip_of(DAY_1)).code == 4
+    shown = invoke(where, "show", f"{FEED}.1", "--json").json
+    failed = [one for one in shown["outcomes"] if one["failed"]]
+    assert [(one["target"], one["kind"], list(one["failed"].values())) for one in failed] == [
+        ("users", "create", ["no-seat"])
+    ]
+    for_people = invoke(where, "show", f"{FEED}.1").out
+    assert "no-seat" in for_people and f"ingestd retry {FEED}.1" in for_people
+    assert set(active(receiver)) == {"U1", "U3", "U4"}
+    assert invoke(where, "retry", f"{FEED}.1").code == 4, "it fails once more"
+    receiver.refuses.clear()
+    again = invoke(where, "retry", f"{FEED}.1", "--json")
+    assert (again.code, again.json["actions"]) == (0, {"users": {"create": 1, "update": 0, "remove": 0}})
+    assert set(active(receiver)) == {"U1", "U2", "U3", "U4"}
+    assert "Nothing is left to do" in invoke(where, "retry", f"{FEED}.1").out
+    assert json.loads(invoke(where, "retry", f"{FEED}.1", "--json").out) is None
+
+
+def test_a_pin_drops_a_dead_letter(where: Place, receiver: Receiver) -> None:
+    """What the application will never take is left alone from then on."""
+    receiver.refuses["users", ("U2",)] = "no-seat"
+    once(where, zip_of(DAY_1))
+    (where.folder / "pins.csv").write_text("target,key,field\nusers,U2,\n")
+    feed = where.folder / "feeds" / f"{FEED}.toml"
+    feed.write_text('pins = "pins.csv"\n' + feed.read_text())
+    assert invoke(where, "retry", f"{FEED}.1").code == 0
+    assert set(active(receiver)) == {"U1", "U3", "U4"}
+
+
+def test_a_receiver_that_is_away_loses_nothing(where: Place, receiver: Receiver) -> None:
+    """The run has failed, and goes on when it is tried again."""
+    receiver.faults.extend([Fault(503)] * 9)
+    assert once(where, zip_of(DAY_1)).code == 4
+    assert (states_of(where), active(receiver)) == (["failed"], {})
+    assert "it answered 503" in last(where)["error"]
+    receiver.faults.clear()
+    assert invoke(where, "retry", f"{FEED}.1").code == 0
+    assert (states_of(where), len(active(receiver))) == (["applied"], 4)
+
+
+def test_a_plan_that_is_half_done_is_made_whole_before_the_next(where: Place, receiver: Receiver) -> None:
+    """Else the next would be made of what was before, and would not take back what is done: here, a new name."""
+    once(where, zip_of(DAY_1))
+    renamed = changed(added(DAY_1, "users", user(9)), "users", "U1", familyName="Wrong")
+    receiver.faults.extend([Fault(200, does=True), *[Fault(500, does=True)] * 9])
+    assert once(where, zip_of(renamed)).code == 4
+    assert last(where)["partly_done"]
+    assert "is, or may be" in invoke(where, "show", f"{FEED}.2").out
+    receiver.faults.extend([Fault(401)] * 9)
+    once(where, zip_of(DAY_1))
+    assert states_of(where) == ["applied", "failed", "received"], "the newer drop waits"
+    receiver.faults.clear()
+    assert once(where).code == 0
+    assert states_of(where) == ["applied", "applied", "applied"]
+    assert not any("partly_done" in one for one in documents_of(where))
+    assert active(receiver) == {f"U{n}": f"Family{n}" for n in range(1, 5)}
+
+
+def test_a_plan_that_is_half_done_holds_its_run_whatever_other_sinks_did(where: Place, receiver: Receiver) -> None:
+    """It is made whole before anything newer, and the other sink, which did all of it, does none of it twice."""
+    feed = where.folder / "feeds" / f"{FEED}.toml"
+    feed.write_text(feed.read_text().replace("[limits]", '[[sinks]]\nkind = "sqlite"\npath = "roster.db"\n\n[limits]'))
+    receiver.faults.extend([Fault(200, does=True), *[Fault(500, does=True)] * 9])
+    assert once(where, zip_of(DAY_1)).code == 4
+    assert (states_of(where), last(where)["partly_done"]) == (["failed"], True)
+    receiver.faults.clear()
+    assert once(where, zip_of(without(DAY_1, "enrollments", "E3"))).code == 0
+    assert states_of(where) == ["applied", "applied"]
+    written = rows_of(where.state / "roster.db", "SELECT sourcedId, _run FROM users ORDER BY sourcedId")
+    assert written == [(f"U{n}", f"{FEED}.1") for n in range(1, 5)]
+    assert len(active(receiver)) == 4
+
+
+def test_a_plan_of_which_nothing_was_done_gives_way(where: Place, receiver: Receiver) -> None:
+    """A newer set takes its place, as always."""
+    receiver.faults.extend([Fault(401)])
+    once(where, zip_of(DAY_1))
+    assert once(where, zip_of(changed(DAY_1, "users", "U1", familyName="New"))).code == 0
+    assert states_of(where) == ["superseded", "applied"]
+
+
+def test_no_value_is_logged_or_kept_outside_the_store(where: Place, receiver: Receiver) -> None:
+    """Not of a record, not of an answer, not the secret; whatever the receiver says."""
+    receiver.faults.extend([Fault(422, body=b"Family1 is odd"), Fault(500, body=b"Family2 is odd")])
+    told = once(where, zip_of(DAY_1))
+    told_again = invoke(where, "retry", f"{FEED}.1")
+    said = told.out + told.err + told_again.out + told_again.err + json.dumps(documents_of(where))
+    assert not any(word in said for word in ("Family1", "Family2", "is odd", SECRET))
