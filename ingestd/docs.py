@@ -23,7 +23,7 @@ from schemas.fields import EXTENSION
 
 TOP = "ingestd"
 """The folder above all; of it the code map tells the modules alone."""
-LAYERS = ("cli", "doctor", "config", "server", "sources", "sinks", "core", "generate")
+LAYERS = ("cli", "doctor", "config", "server", "sources", "sinks", "testing", "core", "generate")
 """The folders in it, from the top down; told with what is below them, as is the last."""
 LEAF = "schemas"
 

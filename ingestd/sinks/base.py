@@ -1,4 +1,4 @@
-"""What every sink promises. `tests/contracts/sink_contract.py` holds each of them to it."""
+"""What every sink promises. `ingestd.testing.SinkContract` holds each of them to it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points

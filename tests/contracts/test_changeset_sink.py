@@ -13,7 +13,6 @@ from typing import Any
 import fastjsonschema
 import pandas as pd
 import pytest
-from contracts.sink_contract import ANN, BOB, Key, Records, SinkContract, create, rekey, remove, update
 from contracts.test_csvzip_sink import rules_of
 
 from ingestd.core.columns import TEXT
@@ -25,6 +24,8 @@ from ingestd.sinks import changeset
 from ingestd.sinks.base import open_sink
 from ingestd.sinks.changeset import ChangesetSink
 from ingestd.sinks.memory import MemorySink
+from ingestd.testing.actions import ANN, BOB, Key, create, rekey, remove, update
+from ingestd.testing.sinks import Records, SinkContract
 
 SCHEMA = json.loads((files(changeset.__package__) / "changeset.schema.json").read_text("utf-8"))
 AN_ACTION: Callable[[Any], Any] = fastjsonschema.compile(SCHEMA, use_formats=False)  # the suite's times are none

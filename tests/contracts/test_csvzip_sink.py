@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.sink_contract import ANN, BOB, Records, SinkContract, create, remove, update
 from contracts.test_sqlite_sink import beside
 
 from ingestd.core.model import OnAbsent
@@ -16,6 +15,8 @@ from ingestd.core.rulesfile import parse_rules
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import open_sink
 from ingestd.sinks.csvzip import CsvZipSink
+from ingestd.testing.actions import ANN, BOB, create, remove, update
+from ingestd.testing.sinks import Records, SinkContract
 from schemas import shapes
 
 RULES = """

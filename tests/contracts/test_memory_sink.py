@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from contracts.readable_contract import ReadableContract
-from contracts.sink_contract import Records
-
 from ingestd.core.rules import OnUnmapped, Rules
 from ingestd.sinks.memory import MemorySink
+from ingestd.testing.readable import ReadableContract
+from ingestd.testing.sinks import Records
 
 
 class TestMemorySink(ReadableContract):

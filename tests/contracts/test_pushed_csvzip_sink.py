@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contracts.sink_contract import Records
 from contracts.test_csvzip_sink import KeptContract, kept_of, rules_of
 from intake_world import PATIENCE
 from remote_world import Keys, openssh
@@ -12,6 +11,7 @@ from remote_world import Keys, openssh
 from ingestd.sinks.csvzip import CsvZipSink
 from ingestd.sinks.push import Destination
 from ingestd.sources.remote_folder import Patience
+from ingestd.testing.sinks import Records
 
 
 @pytest.fixture(scope="module")

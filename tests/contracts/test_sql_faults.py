@@ -14,8 +14,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from contracts.readable_contract import rows_of
-from contracts.sink_contract import ANN, BOB, create, remove
 from postgres_world import Database, Postgres
 
 from ingestd.core.model import Actions, Outcome
@@ -23,6 +21,8 @@ from ingestd.core.plan import make_plan
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import open_sink
 from ingestd.sinks.sql import PLANS, SqlSink
+from ingestd.testing.actions import ANN, BOB, create, remove
+from ingestd.testing.readable import rows_of
 
 NOTHING_BUT = "the sql sink failed: "
 

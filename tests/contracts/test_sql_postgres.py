@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from contracts.readable_contract import rows_of
-from contracts.sink_contract import ANN, BOB, COLUMNS, create, group, rekey, remove, update
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from postgres_world import Database, Postgres
@@ -17,6 +15,8 @@ from ingestd.core.plan import make_plan
 from ingestd.errors import SinkError, TransientSinkError
 from ingestd.sinks.memory import MemorySink
 from ingestd.sinks.sql import PLANS, SqlSink
+from ingestd.testing.actions import ANN, BOB, COLUMNS, create, group, rekey, remove, update
+from ingestd.testing.readable import rows_of
 
 AT = "2026-01-01T00:00:00Z"
 

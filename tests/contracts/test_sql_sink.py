@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from contracts.readable_contract import ReadableContract
-from contracts.sink_contract import Records
 from postgres_world import Database, Postgres
 
 from ingestd.sinks.sql import SqlSink
+from ingestd.testing.readable import ReadableContract
+from ingestd.testing.sinks import Records
 
 
 def records_of(url: str, target: str) -> Records:

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.readable_contract import ReadableContract, rows_of
-from contracts.sink_contract import ANN, BOB, Records, create, rekey, update
 
 from ingestd.core.plan import make_plan
 from ingestd.core.rules import OnUnmapped, Rules
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import open_sink
 from ingestd.sinks.sqlite import PLANS, SqliteSink
+from ingestd.testing.actions import ANN, BOB, create, rekey, update
+from ingestd.testing.readable import ReadableContract, rows_of
+from ingestd.testing.sinks import Records
 
 NO_RULES = Rules((), {}, OnUnmapped.HOLD_RECORD, "")
 

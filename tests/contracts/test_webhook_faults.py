@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.sink_contract import ANN, BOB, create, remove, update
 from contracts.test_webhook_sink import RULES, WebhookWorld, secret
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -26,6 +25,7 @@ from ingestd.core.plan import make_plan
 from ingestd.errors import SinkError, TransientSinkError
 from ingestd.sinks.memory import MemorySink
 from ingestd.sinks.webhook import WebhookSink
+from ingestd.testing.actions import ANN, BOB, create, remove, update
 
 __all__ = ["secret"]
 

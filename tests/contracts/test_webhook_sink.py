@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.sink_contract import ANN, BOB, Records, SinkContract, create, remove, update
 from receiver import KEY, SCHEMA, SECRET, VALIDATOR, Fault, Receiver, receiving
 
 from ingestd.core.model import Kind, Outcome
@@ -18,6 +17,8 @@ from ingestd.core.plan import make_plan
 from ingestd.core.rules import OnUnmapped, Rules
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.webhook import WebhookSink, World
+from ingestd.testing.actions import ANN, BOB, create, remove, update
+from ingestd.testing.sinks import Records, SinkContract
 
 RULES = Rules((), {}, OnUnmapped.HOLD_RECORD, "")
 OVER = {"url", "secret", "path"}

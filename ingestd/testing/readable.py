@@ -4,9 +4,9 @@ from abc import ABC
 from pathlib import Path
 from typing import Any
 
-from contracts.sink_contract import ANN, BOB, SinkContract, create, remove, update
-
 from ingestd.sinks.base import Readable, Sink
+from ingestd.testing.actions import ANN, BOB, create, remove, update
+from ingestd.testing.sinks import SinkContract
 
 LONG = "x" * 70_000
 

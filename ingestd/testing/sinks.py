@@ -8,62 +8,20 @@ class TestOurSink(SinkContract):
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from ingestd.core.columns import TEXT
-from ingestd.core.model import Actions, Kind, OnAbsent, Outcome, new_key_of
+from ingestd.core.model import Actions, Kind, OnAbsent, Outcome
 from ingestd.core.plan import make_plan
 from ingestd.errors import SinkError
 from ingestd.sinks.base import Sink
+from ingestd.testing.actions import ANN, BOB, COLUMNS, Key, create, group, rekey, remove, update
 
-Key = tuple[str, ...]
 Records = dict[Key, dict[str, Any]]
-
-COLUMNS = ("id", "name", "email")
-ANN = {"id": "P1", "name": "Ann", "email": "ann@x.example"}
-BOB = {"id": "P2", "name": "Bob", "email": ""}
-
-
-def group(
-    kind: Kind,
-    *records: Mapping[str, str],
-    target: str = "patrons",
-    key: Key = ("id",),
-    columns: Sequence[str] = COLUMNS,
-    on_absent: OnAbsent = OnAbsent.DEACTIVATE,
-) -> Actions:
-    """Return actions of one kind; each record names the same fields."""
-    frame = pd.DataFrame({name: pd.Series([one[name] for one in records], dtype=TEXT) for name in records[0]})
-    hashes = np.arange(1, len(records) + 1, dtype=np.uint64)
-    return Actions(target, kind, key, tuple(columns), frame, hashes, hashes, on_absent)
-
-
-def create(*records: Mapping[str, str], **about: Any) -> Actions:
-    """Return creations."""
-    return group(Kind.CREATE, *records, **about)
-
-
-def update(*records: Mapping[str, str], **about: Any) -> Actions:
-    """Return updates."""
-    return group(Kind.UPDATE, *records, **about)
-
-
-def remove(*ids: str, **about: Any) -> Actions:
-    """Return removals."""
-    return group(Kind.REMOVE, *({"id": one} for one in ids), **about)
-
-
-def rekey(old: Key, new: Key, **about: Any) -> Actions:
-    """Return the change of one record's key."""
-    key = about.get("key", ("id",))
-    named = {**dict(zip(key, old, strict=True)), **dict(zip(new_key_of(key), new, strict=True))}
-    return group(Kind.REKEY, named, **about)
+"""Target records by key: each its columns, `_active` (1 or 0), `_run` and `_changed_at`."""
 
 
 class SinkContract(ABC):
