@@ -53,6 +53,7 @@ EVENTS: Mapping[str, str] = {
     "run.unknown": "the store does not know a run that has a folder (is it from a backup?); the drop is in quarantine",
     "run.failed": "the world failed (sink, disk, network), or some actions did; the next run repairs it",
     "run.resumed": "a run that a stop had cut short goes on",
+    "sink.failed": "nothing, or a part alone, of a plan was done in a sink; it gets what it missed with the next run",
     "package.pushed": "a csvzip sink passed its zip on, and a server has it whole under its name",
     "stamina.retry_scheduled": "a sink was busy or away, and is tried again soon",
     "library.message": "a library has something to say; `logger`, `file` and `line` tell where to look",

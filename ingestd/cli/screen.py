@@ -143,13 +143,18 @@ _COUNTED = (Kind.CREATE, Kind.UPDATE, Kind.REMOVE)
 
 
 def sinks(document: Mapping[str, Any]) -> RenderableType | None:
-    """Return what is planned for each sink and why nothing was done in it; None of a feed that has but one."""
+    """Return what is planned for each sink, what failed, why nothing was done in it; None if there is but one."""
     every = document.get("sinks") or {}
     rows = [
-        (name, *(sum(counts[kind] for counts in one["actions"].values()) for kind in _COUNTED), one.get("error") or "")
+        (
+            name,
+            *(sum(counts[kind] for counts in one["actions"].values()) for kind in _COUNTED),
+            sum(len(each["failed"]) for each in one.get("outcomes") or ()),
+            one.get("error") or "",
+        )
         for name, one in every.items()
     ]
-    names = ("sink", *(f"{kind}#" for kind in _COUNTED), "what is wrong")
+    names = ("sink", *(f"{kind}#" for kind in _COUNTED), "failed#", "what is wrong")
     return table("Sink by sink", names, rows) if rows else None
 
 

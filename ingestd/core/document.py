@@ -50,10 +50,11 @@ def about_sinks(
 ) -> dict[str, Any]:
     """Return what a document says of the sinks once a run is applied: what was done where, and which failed.
 
-    `outcomes` are those of the sink in which most was done; `faults` has in words why nothing was in the others.
+    `outcomes` are those of the sink in which most failed, or if nothing did, in which most was done; `faults` has in
+    words why nothing was in the others.
     """
-    most = max(done.values(), key=lambda outcomes: sum(one.done for one in outcomes))
-    about: dict[str, Any] = {"outcomes": about_outcomes(most)}
+    told_first = max(done.values(), key=_weight)
+    about: dict[str, Any] = {"outcomes": about_outcomes(told_first)}
     if len(done) + len(faults) == 1:
         return about
     told: dict[str, dict[str, Any]] = {
@@ -62,6 +63,10 @@ def about_sinks(
     told |= {name: {"outcomes": [], "error": words} for name, words in faults.items()}
     planned = document.get("sinks") or {}
     return {**about, "sinks": {name: {**planned.get(name, {}), **one} for name, one in told.items()}}
+
+
+def _weight(outcomes: Sequence[Outcome]) -> tuple[int, int]:
+    return sum(len(one.failed) for one in outcomes), sum(one.done for one in outcomes)
 
 
 def about_outcomes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The log: what passes, what does not, and exceptions without their values."""
 
+import ast
 import io
 import json
 import logging
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -216,6 +218,23 @@ def test_events_are_dotted_facts_with_a_meaning() -> None:
         assert event.replace(".", "_").isidentifier()
         assert "." in event
         assert meaning
+
+
+def test_every_event_of_the_code_is_listed() -> None:
+    """Else an operator reads `event.unlisted` where something went wrong."""
+    levels = {"debug", "info", "warning", "error", "critical"}
+    calls = (
+        node
+        for path in Path(log.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in levels
+        and node.args
+    )
+    said = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert "run.received" in said
+    assert said <= set(log.EVENTS)
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(stream: io.StringIO) -> None:

@@ -60,6 +60,12 @@ def where(receiver: Receiver, tmp_path: Path) -> Place:
     return made
 
 
+def beside(where: Place) -> None:
+    """Give the feed a database, too."""
+    feed = where.folder / "feeds" / f"{FEED}.toml"
+    feed.write_text(feed.read_text().replace("[limits]", '[[sinks]]\nkind = "sqlite"\npath = "roster.db"\n\n[limits]'))
+
+
 def active(receiver: Receiver, column: str = "familyName") -> dict[str, str]:
     """Return a field of the users that are active in the application, by id."""
     users = receiver.tables.get("users", {})
@@ -146,8 +152,7 @@ def test_a_plan_that_is_half_done_is_made_whole_before_the_next(where: Place, re
 
 def test_a_plan_that_is_half_done_holds_its_run_whatever_other_sinks_did(where: Place, receiver: Receiver) -> None:
     """It is made whole before anything newer, and the other sink, which did all of it, does none of it twice."""
-    feed = where.folder / "feeds" / f"{FEED}.toml"
-    feed.write_text(feed.read_text().replace("[limits]", '[[sinks]]\nkind = "sqlite"\npath = "roster.db"\n\n[limits]'))
+    beside(where)
     receiver.faults.extend([Fault(200, does=True), *[Fault(500, does=True)] * 9])
     assert once(where, zip_of(DAY_1)).code == 4
     assert (states_of(where), last(where)["partly_done"]) == (["failed"], True)
@@ -156,6 +161,28 @@ def test_a_plan_that_is_half_done_holds_its_run_whatever_other_sinks_did(where: 
     assert states_of(where) == ["applied", "applied"]
     written = rows_of(where.state / "roster.db", "SELECT sourcedId, _run FROM users ORDER BY sourcedId")
     assert written == [(f"U{n}", f"{FEED}.1") for n in range(1, 5)]
+    assert len(active(receiver)) == 4
+
+
+def test_a_dead_letter_is_seen_beside_another_sink_that_took_all(where: Place, receiver: Receiver) -> None:
+    """What is told first is what failed, and the code says so; of the other sink all is done."""
+    beside(where)
+    receiver.refuses["users", ("U2",)] = "no-seat"
+    assert once(where, zip_of(DAY_1)).code == 4
+    told = invoke(where, "show", f"{FEED}.1").out
+    assert "users: 1 action: no-seat" in told and f"ingestd retry {FEED}.1" in told
+    failed = {name: sum(len(each["failed"]) for each in one["outcomes"]) for name, one in last(where)["sinks"].items()}
+    assert failed == {"webhook": 1, "sqlite": 0}
+
+
+def test_a_sink_that_is_down_beside_another_is_told_of_first(where: Place, receiver: Receiver) -> None:
+    """The run is applied, and says where it was not and what to do about it."""
+    beside(where)
+    receiver.faults.extend([Fault(401)])
+    assert once(where, zip_of(DAY_1)).code == 4
+    told = " ".join(invoke(where, "show", f"{FEED}.1").out.split())
+    assert "Nothing was done in the sink webhook: the webhook sink takes nothing: it answered 401" in told
+    assert invoke(where, "retry", f"{FEED}.1").code == 0
     assert len(active(receiver)) == 4
 
 

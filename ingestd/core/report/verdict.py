@@ -179,10 +179,12 @@ def _judge_applied(document: Document) -> Verdict:
     if failed:
         reasons.append(f"{plural(failed, 'action')} of {number(done + failed)} failed and will be tried again.")
     steps = [Step("Mend the errors in the export; the next drop brings the rest.")] if kept else []
-    if failed:
+    down = {name: one["error"] for name, one in (document.get("sinks") or {}).items() if one.get("error")}
+    reasons += [f"Nothing was done in the sink {name}: {error}" for name, error in down.items()]
+    if failed or down:
         steps.append(Step("Have what failed tried now, not at the next run.", f"ingestd retry {document['run']}"))
     told = "The drop is good." if not kept else "The drop is good but for the records that were held back."
-    tone = "wait" if failed else "good"
+    tone = "wait" if failed or down else "good"
     return Verdict(tone, "Applied", _changes(document), ("ACCEPTED", told), tuple(reasons), tuple(steps))
 
 
