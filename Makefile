@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-intake test-others lint types docs fuzz fuzz-sftp images watching
+.PHONY: help venv demo test test-outside test-others lint types docs fuzz fuzz-sftp images watching
 .PHONY: kills kill-postgres live bench bench-validation bench-mapping bench-server bench-sinks lock clean
 
 help: ## list the targets
@@ -21,21 +21,21 @@ venv: $(READY) ## make .venv with everything in it, ingestd too
 demo: $(READY) ## show the whole of it on a synthetic district
 	$(BIN)/ingestd demo $(ARGS)
 
-# Bad drops and bad clients take about as long as all the rest: without ARGS the two go side by side.
+# Bad drops, bad clients, sinks and kills take about as long as all the rest: without ARGS the two go side by side.
 test: lint types ## lint, types, docs and all tests: what CI runs
 ifeq ($(ARGS),)
-	$(MAKE) --jobs=2 --keep-going test-intake test-others
+	$(MAKE) --jobs=2 --keep-going test-outside test-others
 else
 	$(BIN)/pytest $(ARGS)
 endif
 
-INTAKE := tests/corpus tests/hostile tests/live
+OUTSIDE := tests/corpus tests/hostile tests/live tests/contracts tests/faults
 
-test-intake: $(READY)
-	$(BIN)/pytest --quiet $(INTAKE)
+test-outside: $(READY)
+	$(BIN)/pytest --quiet $(OUTSIDE)
 
 test-others: $(READY)
-	$(BIN)/pytest $(INTAKE:%=--ignore=%)
+	$(BIN)/pytest $(OUTSIDE:%=--ignore=%)
 
 fuzz: $(READY) ## all laws with twenty times as many examples
 	INGESTD_FUZZ=20 $(BIN)/pytest tests/laws tests/core tests/edge/test_unpack.py $(ARGS)
