@@ -103,6 +103,7 @@ class Machine(RuleBasedStateMachine):
         elif self.sink.fail_after is not None and after != self.model:
             assert run.state is State.FAILED
             self.pending = (run.id, after)
+            self.newest = b""  # what was applied before it is no repeat any more: sent again, it takes its place
         else:
             assert run.state is State.APPLIED
             self.model = dict(after)
@@ -174,6 +175,7 @@ class Machine(RuleBasedStateMachine):
             self.newest = self._newest_applied()
         else:
             assert (done.state, self.sink.fail_after) == (State.FAILED, 0)
+            self.newest = b""
 
     @precondition(lambda self: self.pending)
     @rule()
