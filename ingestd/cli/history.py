@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -118,7 +118,7 @@ def print_run(document: Mapping[str, Any]) -> None:
     screen.print_run(document, screen.console())
 
 
-def finish(run: "Run", *, as_json: bool) -> None:
+def finish(run: "Run", *, as_json: bool) -> NoReturn:
     """Print a run and leave with its exit code."""
     from ingestd.cli import screen
     from ingestd.exits import exit_code
@@ -128,6 +128,16 @@ def finish(run: "Run", *, as_json: bool) -> None:
     else:
         screen.print_run(run.document, screen.console())
     sys.exit(exit_code(run))
+
+
+def finish_if_any(run: "Run | None", nothing: str, *, as_json: bool) -> None:
+    """Print a run and leave with its exit code; if there was nothing to do, say so: `nothing`, or null in JSON."""
+    if run is not None:
+        finish(run, as_json=as_json)
+    if as_json:
+        echo_json(None)
+    else:
+        click.echo(nothing)
 
 
 @click.command()
@@ -159,28 +169,6 @@ def discard(app: App, run: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("run")
-@json_option
-@pass_app
-def retry(app: App, run: str, as_json: bool) -> None:
-    """Try again what a run left undone.
-
-    A run that failed is taken up where it stopped. Of one that was applied, the actions that failed are planned anew,
-    with all else that is to be done for its feed by now.
-    """
-    from ingestd.cli import screen
-
-    with screen.progress(enabled=not as_json) as watch, app.feed_of(run, watch) as feed:
-        done = feed.retry(run)
-    if done is not None:
-        finish(done, as_json=as_json)
-    elif as_json:
-        echo_json(None)
-    else:
-        click.echo(f"Nothing is left to do of {run}.")
-
-
-@click.command()
 @click.argument("feed", type=FeedName())
 @click.argument("table")
 @click.argument("sourced_id", metavar="SOURCEDID")
@@ -205,4 +193,4 @@ def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, as_j
     print_story(story, screen.console())
 
 
-COMMANDS = (status, runs, show, release, discard, retry, explain)
+COMMANDS = (status, runs, show, release, discard, explain)

@@ -3,7 +3,7 @@
 import click
 
 from ingestd.cli import history
-from ingestd.cli.context import App, FeedName, echo_json, json_option, pass_app
+from ingestd.cli.context import App, FeedName, json_option, pass_app
 
 
 @click.command()
@@ -17,12 +17,7 @@ def reconcile(app: App, feed: str, sink: str, as_json: bool) -> None:
 
     with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
         run = opened.reconcile(sink)
-    if run:
-        history.finish(run, as_json=as_json)
-    if as_json:
-        echo_json(None)
-    else:
-        click.echo(f"{sink} has all that it should have, as it should be.")
+    history.finish_if_any(run, f"{sink} has all that it should have, as it should be.", as_json=as_json)
 
 
 @click.command()
@@ -38,12 +33,25 @@ def undo(app: App, run: str, as_json: bool) -> None:
 
     with screen.progress(enabled=not as_json) as show, app.feed_of(run, show) as opened:
         made = opened.undo(run)
-    if made:
-        history.finish(made, as_json=as_json)
-    if as_json:
-        echo_json(None)
-    else:
-        click.echo(f"Nothing of what {run} changed stands any more; there is nothing to undo.")
+    nothing = f"Nothing of what {run} changed stands any more; there is nothing to undo."
+    history.finish_if_any(made, nothing, as_json=as_json)
 
 
-COMMANDS = (reconcile, undo)
+@click.command()
+@click.argument("run")
+@json_option
+@pass_app
+def retry(app: App, run: str, as_json: bool) -> None:
+    """Try again what a run left undone.
+
+    A run that failed is taken up where it stopped. Of one that was applied, the actions that failed are planned anew,
+    with all else that is to be done for its feed by now.
+    """
+    from ingestd.cli import screen
+
+    with screen.progress(enabled=not as_json) as watch, app.feed_of(run, watch) as feed:
+        done = feed.retry(run)
+    history.finish_if_any(done, f"Nothing is left to do of {run}.", as_json=as_json)
+
+
+COMMANDS = (reconcile, undo, retry)
