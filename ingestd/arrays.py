@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from xxhash import xxh3_64, xxh3_64_hexdigest
+from xxhash import xxh3_64
 
 from ingestd.core.model import Hashes, Ints
 from ingestd.core.scan import Live, References
@@ -20,33 +20,40 @@ INDEX, DATA = "index.json", "arrays"
 FORM = 2
 """How the hashes are made; those of another form are made again."""
 _HASHES = ("hash", "id", "content")
+_PER_RECORD = ("rid", "notes", *_HASHES)
 
 
 def save(folder: Path, live: Live) -> None:
     """Write the arrays of one table; what lay in the folder is gone."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    parts = _parts(live)
-    checksum = xxh3_64()
-    with (folder / DATA).open("wb") as file:
-        for values in parts.values():
-            data = np.ascontiguousarray(values).data
-            checksum.update(data)
-            file.write(data)
-    counts = {name: len(values) for name, values in parts.items()}
-    (folder / INDEX).write_text(json.dumps({"form": FORM, "checksum": checksum.hexdigest(), "counts": counts}))
+    save_parts(folder, _parts(live))
 
 
 def load(folder: Path, shape: Shape) -> Live | None:
     """Map the arrays, or return None if they are not all there, or not of the shape that this version gives them."""
-    try:
-        index = json.loads((folder / INDEX).read_text())
-        parts = _mapped(folder / DATA, index["counts"], index["checksum"]) if index["form"] == FORM else {}
-        live = _live(parts)
-    except (OSError, ValueError, KeyError):
+    parts = load_parts(folder)
+    if parts is None or not set(_PER_RECORD) <= parts.keys():
         return None
+    live = _live(parts)
     wanted = {column.name for column in shape.references()}
     return live if not len(live) or set(live.references) == wanted else None
+
+
+def save_parts(folder: Path, parts: Mapping[str, Ints | Hashes]) -> None:
+    """Write arrays of items of eight bytes, and their index last."""
+    folder.mkdir(parents=True, mode=0o700)
+    checksum = write(folder / DATA, parts)
+    counts = {name: len(values) for name, values in parts.items()}
+    (folder / INDEX).write_text(json.dumps({"form": FORM, "checksum": checksum, "counts": counts}))
+
+
+def load_parts(folder: Path) -> dict[str, Ints] | None:
+    """Map what `save_parts` wrote, read-only, or return None if it is not all there, or of another form."""
+    try:
+        index = json.loads((folder / INDEX).read_text())
+        return mapped(folder / DATA, index["counts"], index["checksum"]) if index["form"] == FORM else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def carry(before: Path, after: Path) -> None:
@@ -57,7 +64,7 @@ def carry(before: Path, after: Path) -> None:
 
 
 def _parts(live: Live) -> dict[str, Ints | Hashes]:
-    parts: dict[str, Ints | Hashes] = {name: getattr(live, name) for name in ("rid", "notes", *_HASHES)}
+    parts: dict[str, Ints | Hashes] = {name: getattr(live, name) for name in _PER_RECORD}
     for column, one in live.references.items():
         parts[f"{column} target"] = one.target
         if one.row is not None:
@@ -65,13 +72,35 @@ def _parts(live: Live) -> dict[str, Ints | Hashes]:
     return parts
 
 
-def _mapped(path: Path, counts: Mapping[str, int], checksum: str) -> dict[str, Ints]:
-    """Return read-only views into the file; every array has items of eight bytes."""
+def write(path: Path, parts: Mapping[str, Ints | Hashes]) -> str:
+    """Write arrays of items of eight bytes one after the other; return the checksum of them and their names."""
+    checksum = xxh3_64()
+    with path.open("wb") as file:
+        for name, values in parts.items():
+            data = np.ascontiguousarray(values).data
+            checksum.update(name.encode())
+            checksum.update(data)
+            file.write(data)
+    return checksum.hexdigest()
+
+
+def mapped(path: Path, counts: Mapping[str, int], checksum: str) -> dict[str, Ints]:
+    """Return read-only views into a file of arrays, each of which has so many items.
+
+    Raises:
+        ValueError: they are not those that had this checksum.
+        OSError: the file is not there.
+    """
     data = np.memmap(path, np.int64, "r") if path.stat().st_size else np.zeros(0, np.int64)
-    if len(data) != sum(counts.values()) or xxh3_64_hexdigest(data.data) != checksum:
-        raise ValueError("the arrays are not those of their index")
     ends = np.cumsum(list(counts.values()))
-    return {name: data[end - count : end] for (name, count), end in zip(counts.items(), ends, strict=True)}
+    parts = {name: data[end - count : end] for (name, count), end in zip(counts.items(), ends, strict=True)}
+    found = xxh3_64()
+    for name, values in parts.items():
+        found.update(name.encode())
+        found.update(values.data)
+    if len(data) != sum(counts.values()) or found.hexdigest() != checksum:
+        raise ValueError("the arrays are not those of their index")
+    return parts
 
 
 def _live(parts: Mapping[str, Ints]) -> Live:

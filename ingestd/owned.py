@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Protocol
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from ingestd.core.rules import Target
 from ingestd.database import quoted, signed
 from ingestd.errors import ConfigError
 from ingestd.keepers import Absent, Found
+from ingestd.ownedarrays import OwnedArrays, Pair, Settings, advance, sorted_pair, with_contents
 
 BY_RUN = ("made", "run")
 """The columns with the numbers of the runs that made a record, and last wrote it."""
@@ -28,20 +29,6 @@ _LARGE, _PIECES = 50_000, 64
 _OWNED = ("key_hash", "content", "key", "active", *BY_RUN)
 _AGAIN = """ON CONFLICT (key_hash) DO UPDATE
     SET content = excluded.content, key = excluded.key, active = 1, run = excluded.run"""
-
-
-class Settings(Protocol):
-    """Keeps values by name, and has the feed's seed."""
-
-    seed: int
-
-    def meta(self, key: str, default: str) -> str:
-        """Return a kept value."""
-        ...
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Keep a value."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +49,9 @@ class OwnedRecords:
     `absent` are those that wait to be removed, `found` is what the sink was found to have before a plan.
     """
 
-    def __init__(self, settings: Settings, db: sqlite3.Connection, prefix: str) -> None:
+    def __init__(self, settings: Settings, db: sqlite3.Connection, arrays: Path, prefix: str) -> None:
         self._settings = settings
+        self._arrays = OwnedArrays(settings, arrays, prefix)
         self._db = db
         self._prefix = prefix
         self._whole = f"is_whole {prefix}" if prefix else "is_whole"
@@ -85,19 +73,31 @@ class OwnedRecords:
         Raises:
             ConfigError: the rules give the table another key than that by which its records were made.
         """
-        found, contents = self._hashes(target, keys) if self._owns(target.name) else np.zeros((2, 0), np.uint64)
+        self._check_key(target.name, target.key)
+        found, contents = self._all(target.name) if keys is None else self._some(target.name, keys)
         return Owned(found, contents, lambda some: self._key_fields(target, some))
 
-    def _hashes(self, target: Target, keys: Hashes | None) -> Sequence[Hashes]:
-        """Return keys and contents of owned records."""
-        self._check_key(target.name, target.key)
-        table = f"{self._table(target.name)} WHERE active = 1 AND key_hash"
-        if keys is not None:
-            pairs = self._fetch(f"SELECT key_hash, content FROM {table}", keys)
-            return pairs[0::2], pairs[1::2]
-        pieces = _PIECES if self.count_owned(target.name, _LARGE) == _LARGE else 1
-        query = f"SELECT {database.joined(['key_hash', 'content'])} FROM {table} BETWEEN ? AND ?"
-        return database.select_joined_hashes(self._db, query, 2, pieces)
+    def _all(self, target: str) -> Pair:
+        """Return the keys of active records, ascending, and their contents."""
+        return self._arrays.load(target) or self._read(target)
+
+    def _some(self, target: str, keys: Hashes) -> Pair:
+        """Return the same of those that have one of the keys, in any order."""
+        if not self._owns(target):
+            return keys[:0], keys[:0]
+        query = f"SELECT key_hash, content FROM {self._table(target)} WHERE active = 1 AND key_hash"
+        pairs = self._fetch(query, keys)
+        return pairs[0::2], pairs[1::2]
+
+    def _read(self, target: str) -> Pair:
+        """Return what the store has of `_all`."""
+        if not self._owns(target):
+            return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
+        pieces = _PIECES if self.count_owned(target, _LARGE) == _LARGE else 1
+        selected = database.joined(["key_hash", "content"])
+        query = f"SELECT {selected} FROM {self._table(target)} WHERE active = 1 AND key_hash BETWEEN ? AND ?"
+        keys, contents = database.select_joined_hashes(self._db, query, 2, pieces)
+        return sorted_pair(keys, contents)
 
     def _fetch(self, query: str, keys: Hashes) -> Hashes:
         """Return the hashes of a query that ends with what is one of the keys."""
@@ -151,18 +151,26 @@ class OwnedRecords:
 
     def own(self, plan: Plan, outcomes: Sequence[Outcome], run: int | None = None) -> bool:
         """Record what was done to target records, and by which run. Return whether all of it was."""
+        active: dict[str, Pair] = {}
         for group, outcome in zip(plan.actions, outcomes, strict=True):
             done = np.ones(len(group), bool)
             done[list(outcome.failed)] = False
+            before = active.get(group.target) or self._all(group.target)
             self._own(group, done, run)
+            is_renamed = group.kind is Kind.REKEY
+            active[group.target] = self._read(group.target) if is_renamed else advance(before, group, done)
+        for target, pair in active.items():
+            self._arrays.save(target, pair)
         return not any(outcome.failed for outcome in outcomes)
 
     def stamp(self, stamps: Sequence[Stamp]) -> None:
         """Keep other contents of owned records, to which nothing was done."""
         for one in stamps:
-            rows = zip(signed(one.contents), signed(one.keys), strict=True)
             if len(one.keys):
+                before = self._all(one.target)
+                rows = zip(signed(one.contents), signed(one.keys), strict=True)
                 self._db.executemany(f"UPDATE {self._table(one.target)} SET content = ? WHERE key_hash = ?", rows)
+                self._arrays.save(one.target, with_contents(before, one.keys, one.contents))
 
     def _own(self, group: Actions, done: Mask, run: int | None) -> None:
         table = self._table(group.target)

@@ -1,8 +1,9 @@
-"""A feed's roster as last accepted: append-only versions in SQLite, and beside them arrays derived from the live ones.
+"""A feed's roster as last accepted: append-only versions in SQLite, and beside them files derived from the live ones.
 
 A version is live until a run closes it, which is told in a table of its own: versions are never written again, and
-closing a thousand of a million touches a few pages. The arrays are all that a daily run loads; they carry the
-snapshot's generation, and are rebuilt from the versions when they are missing or of another generation.
+closing a thousand of a million touches a few pages. The files are arrays, which are all that a daily run loads, and
+columns, for plans that read whole tables; they lie in a folder of the snapshot's generation, and are made of the
+versions anew when they are missing or of another generation.
 """
 
 import shutil
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ingestd import arrays, database
+from ingestd import arrays, columnfiles, database
 from ingestd.core.commit import advance, live_of
 from ingestd.core.model import Ints, Mask
 from ingestd.core.roster import Settled
@@ -73,9 +74,10 @@ class Snapshot:
         folder = self._arrays / str(generation) / name
         live = arrays.load(folder, self._shapes[name])
         if live is None:
-            live = self._rebuild(name)
+            live, frame = self._rebuild(name)
             self._forget_others(generation)
             arrays.save(folder, live)
+            columnfiles.replace(self._columns_of(name), np.sort(live.rid), frame)
         return live
 
     def columns(self, name: str) -> tuple[str, ...]:
@@ -99,14 +101,32 @@ class Snapshot:
         columns = kept if columns is None else [column for column in kept if column in columns]
         if not self._exists(name):
             return _empty(columns)
-        query = f"SELECT {database.joined(columns)} FROM {_live(name)} AND rid BETWEEN ? AND ?"
-        frame = database.select_joined(self._db, query, columns, self._last(name))
+        rids, frame = self._columns(name, columns)
         if without is None or not len(without):
             return frame
-        rids = database.integers(
-            database.fetch(self._db, f"SELECT rid FROM {_live(name)} ORDER BY rid", [pa.int64()])[0]
-        )
         return frame[~np.isin(rids, without)].reset_index(drop=True)
+
+    def _columns(self, name: str, columns: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
+        """Return the keys of a table's live records and their columns, from the files beside the arrays.
+
+        If these are not what they should be, they are made anew.
+        """
+        live, folder = self.live(name), self._columns_of(name)
+        found = columnfiles.load(folder, live.rid, columns)
+        if found is None:
+            rids, frame = np.sort(live.rid), self._stored(name)
+            columnfiles.replace(folder, rids, frame)
+            found = rids, frame[list(columns)]
+        return found
+
+    def _columns_of(self, name: str) -> Path:
+        return self._arrays / str(self._generation()) / name / columnfiles.COLUMNS
+
+    def _stored(self, name: str) -> pd.DataFrame:
+        """Return all live records of a table as the store has them."""
+        columns = self.columns(name)
+        query = f"SELECT {database.joined(columns)} FROM {_live(name)} AND rid BETWEEN ? AND ?"
+        return database.select_joined(self._db, query, columns, self._last(name))
 
     def has_live(self, name: str, column: str, values: Sequence[str]) -> bool:
         """Return whether a live record of a table has one of these values in a column."""
@@ -159,20 +179,29 @@ class Snapshot:
         """Write the versions that a run opens, and which ones it closes; `publish` once the transaction is over."""
         shutil.rmtree(self._arrays / _NEXT, ignore_errors=True)
         for name, one in settled.items():
-            arrays.save(self._arrays / _NEXT / name, self._commit(name, one, run))
+            folder, frame = self._arrays / _NEXT / name, one.new.frame.iloc[one.opened]
+            rids, live = self._commit(name, one, frame, run)
+            arrays.save(folder, live)
+            columnfiles.save(folder / columnfiles.COLUMNS, rids, frame)
         self._db.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
 
     def publish(self) -> None:
         """Put the arrays of a committed generation in place; a crash before that costs the time to rebuild them."""
         generation = self._generation()
-        following = self._arrays / _NEXT
+        before, following = self._arrays / str(generation - 1), self._arrays / _NEXT
         following.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in self._shapes:
-            if not (following / name).exists():
-                arrays.carry(self._arrays / str(generation - 1) / name, following / name)
+            if (following / name).exists():
+                columnfiles.carry(before / name / columnfiles.COLUMNS, following / name / columnfiles.COLUMNS)
+            else:
+                arrays.carry(before / name, following / name)
         shutil.rmtree(self._arrays / str(generation), ignore_errors=True)
         following.rename(self._arrays / str(generation))
         self._forget_others(generation)
+        for name in self._shapes:
+            folder = self._columns_of(name)
+            if columnfiles.count(folder) > columnfiles.MOST:
+                columnfiles.replace(folder, *self._columns(name, self.columns(name)))
 
     def _forget_others(self, generation: int) -> None:
         """Remove the arrays of other generations, lest one of them is taken for good when its number comes again."""
@@ -180,24 +209,24 @@ class Snapshot:
             if old.name != str(generation):
                 shutil.rmtree(old, ignore_errors=True)
 
-    def _commit(self, name: str, settled: Settled, run: int) -> Live:
-        frame = settled.new.frame.iloc[settled.opened]
+    def _commit(self, name: str, settled: Settled, frame: pd.DataFrame, run: int) -> tuple[Ints, Live]:
+        """Write what becomes of a table, of which `frame` is opened; return the keys of that, and the arrays."""
         self._create(name, tuple(frame.columns))
         notes, has_room = self._note_bits(name, settled)
         settled = replace(settled, new=replace(settled.new, hash=np.where(has_room, settled.new.hash, np.uint64(0))))
         first = self._last(name) + 1
-        rids = range(first, first + len(frame))
+        rids = np.arange(first, first + len(frame))
         columns = ("rid", "opened", "hash", "notes", *frame.columns)
         statement = f"INSERT INTO {_versions(name)} ({_list(columns)}) VALUES ({_marks(columns)})"
         hashes, noted = database.signed(settled.new.hash[settled.opened]), notes[settled.opened].tolist()
-        database.insert(self._db, statement, frame, rids, [run] * len(frame), hashes, noted)
+        database.insert(self._db, statement, frame, rids.tolist(), [run] * len(frame), hashes, noted)
         rids_closed = settled.live.rid[settled.closed].tolist()
         self._db.executemany(f"INSERT INTO {_closings(name)} VALUES (?, ?)", ((rid, run) for rid in rids_closed))
         still, same = settled.difference.still, settled.difference.same
         hashes, noted = database.signed(settled.new.hash[same]), notes[same].tolist()
         self._update(name, "hash = ?, notes = ?", settled.live.rid[still], hashes, noted)
         self._update(name, "hash = 0", settled.live.rid[settled.forgotten])
-        return advance(settled, self._shapes[name], first, notes, self._seed)
+        return rids, advance(settled, self._shapes[name], first, notes, self._seed)
 
     def _update(self, name: str, change: str, rids: Ints, *values: Sequence[int]) -> None:
         statement = f"UPDATE {_versions(name)} SET {change} WHERE rid = ?"
@@ -242,12 +271,13 @@ class Snapshot:
     def _generation(self) -> int:
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])
 
-    def _rebuild(self, name: str) -> Live:
-        frame = self.read_live(name)
+    def _rebuild(self, name: str) -> tuple[Live, pd.DataFrame]:
+        """Return the arrays of a table, and the columns in the order of their keys."""
+        frame = self._stored(name)
         query = f"SELECT rid, hash, notes FROM {_live(name)} ORDER BY rid"
         rid, hashes, notes = database.fetch(self._db, query, [pa.int64()] * 3)
         rids, noted = database.integers(rid), database.integers(notes)
-        return live_of(self._shapes[name], frame, rids, database.hashes(hashes), noted, self._seed)
+        return live_of(self._shapes[name], frame, rids, database.hashes(hashes), noted, self._seed), frame
 
 
 def open_snapshot(place: Place, shapes: Mapping[str, Shape]) -> Snapshot:

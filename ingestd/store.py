@@ -89,6 +89,7 @@ class Store:
         self._migrate()
         self.seed = int(self.meta("seed", "0"))
         self.renamed = Renamed(self._db)
+        self._arrays = path.with_suffix(".owned")
         self.snapshot = Snapshot(self._db, Place(path, path.with_suffix(".arrays"), self.seed), shapes)
 
     def close(self) -> None:
@@ -97,7 +98,8 @@ class Store:
 
     def at(self, sink: str) -> OwnedRecords:
         """Return what is kept of the target records in a sink. The first sink that a feed ever had needs no prefix."""
-        return OwnedRecords(self, self._db, "" if sink == self.meta(MAIN_SINK, sink) else f"{sink}/")
+        prefix = "" if sink == self.meta(MAIN_SINK, sink) else f"{sink}/"
+        return OwnedRecords(self, self._db, self._arrays, prefix)
 
     def _migrate(self) -> None:
         """Bring the file to this version's form, at once or not at all, and one process after another."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +30,8 @@ def missing_administrators(users: pd.DataFrame, named: Sequence[str]) -> list[in
 
 
 def _is_named(users: pd.DataFrame, named: Sequence[str]) -> Mask:
+    if not named:
+        return np.zeros(len(users), bool)
     exactly, anyhow = (pa.array(words, pa.large_string()) for words in (named, [one.lower() for one in named]))
     found = pc.is_in(column_of(users, "sourcedId"), exactly)
     for name in ("username", "email"):

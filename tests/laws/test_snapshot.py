@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from roster_world import TABLES, Row, World, arrays_of, changed, deleted, enrollment, org, user
 
 from ingestd.arrays import DATA, INDEX
+from ingestd.columnfiles import COLUMNS
 from ingestd.core.model import Mode
 
 WITH_FILES = examples(20)
@@ -51,7 +52,41 @@ def short(folder: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1])
 
 
-damages = st.sampled_from([whole, missing, torn, stale, short])
+def without_columns(folder: Path) -> None:
+    """Lose the files of columns, and nothing else."""
+    for path in folder.glob(f"*/*/{COLUMNS}"):
+        shutil.rmtree(path)
+
+
+def without_a_part(folder: Path) -> None:
+    """Lose the columns that the first run wrote."""
+    for path in first_parts(folder):
+        shutil.rmtree(path)
+
+
+def with_a_part_twice(folder: Path) -> None:
+    """Have the columns that the first run wrote once more."""
+    for path in first_parts(folder):
+        shutil.copytree(path, path.with_name("1000000"), dirs_exist_ok=True)
+
+
+def first_parts(folder: Path) -> list[Path]:
+    """Return the oldest part of each table's columns that has any."""
+    tables = [list(path.iterdir()) for path in folder.glob(f"*/*/{COLUMNS}")]
+    return [min(parts, key=lambda part: int(part.name)) for parts in tables if parts]
+
+
+def with_flipped_columns(folder: Path) -> None:
+    """Have a bit of each file of columns be another one."""
+    for path in folder.glob(f"*/*/{COLUMNS}/*/{DATA}"):
+        content = bytearray(path.read_bytes())
+        content[-9] ^= 1
+        path.write_bytes(content)
+
+
+of_arrays = [whole, missing, torn, stale, short]
+of_columns = [without_columns, without_a_part, with_a_part_twice, with_flipped_columns]
+damages = st.sampled_from([*of_arrays, *of_columns])
 
 
 @dataclass(frozen=True)
