@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from threading import BoundedSemaphore, Event, Thread
+from threading import Event, Thread
 from typing import Any, Protocol
 
 import structlog
 
 from ingestd.errors import StoppingError, UnforeseenError
+from ingestd.slots import Slots
 from ingestd.sources.base import Drop, Source
 
 
@@ -108,10 +109,10 @@ class Shop:
     until_idle: bool = False
     requests: Requests = field(default_factory=queue.SimpleQueue)
     stopping: Event = field(default_factory=Event)
-    slots: BoundedSemaphore = field(init=False)
+    slots: Slots = field(init=False)
 
     def __post_init__(self) -> None:
-        self.slots = BoundedSemaphore(self.pace.parallel_runs)
+        self.slots = Slots(self.pace.parallel_runs)
 
 
 @dataclass(slots=True)
@@ -260,19 +261,22 @@ class FeedLoop:
         self._is_queueing = False
         if not (self._has_work or self.intake.is_due(wall)):
             return
-        if not self._shop.slots.acquire(timeout=self._shop.pace.settle):
-            self._is_queueing = True
-            return
+        with self._shop.slots.taken(timeout=self._shop.pace.settle) as has_slot:
+            if has_slot:
+                self._run(wall)
+            else:
+                self._is_queueing = True
+
+    def _run(self, wall: datetime) -> None:
+        self.is_running = True
         try:
             with self._busy():
-                self.is_running = True
                 if self._has_work:
                     self.intake.work(self._shop.stopping.is_set)
                     self._has_work = False
                 self.intake.tick(wall, self._shop.stopping.is_set)
         finally:
             self.is_running = False
-            self._shop.slots.release()
 
     @contextmanager
     def _busy(self) -> Iterator[None]:

@@ -108,7 +108,12 @@ class Main(Settings):
     state_dir: Annotated[FolderPath, DefaultIs('"var"')] = Field(
         description="where runs, snapshots, archive, quarantine and reports lie; relative to this file's folder"
     )
-    parallel_runs: Count = Field(2, ge=1, le=64, description="how many feeds are processed at the same time")
+    parallel_runs: Count = Field(
+        2,
+        ge=1,
+        le=64,
+        description="how many feeds are at work at the same time; those that wait for a receiver do not count",
+    )
     log: Log = Log()
     retention: Retention = Retention()
     server: Server | None = None

@@ -18,6 +18,7 @@ import structlog
 from ingestd import files
 from ingestd.core.fetching import Listed
 from ingestd.errors import SinkError, TransientSinkError
+from ingestd.slots import lent
 from ingestd.sources.remote_client import Account, connected
 from ingestd.sources.remote_folder import Patience, RemoteError, RemoteFolder, RemoteRefusalError
 
@@ -106,9 +107,8 @@ class Pushes:
     def _try(self, destination: Destination, sha256: str) -> RemoteError | None:
         began = time.monotonic()
         try:
-            with connected(
-                destination.account, destination.folder, destination.patience, hold=lambda _transport: None
-            ) as folder:
+            account, patience = destination.account, destination.patience
+            with lent(), connected(account, destination.folder, patience, hold=lambda _transport: None) as folder:
                 self._push(folder, destination, sha256)
         except RemoteError as error:
             return error

@@ -24,6 +24,7 @@ from ingestd.errors import ConfigError, SinkError, TransientSinkError
 from ingestd.sinks.base import Progress
 from ingestd.sinks.webhook_client import UnansweredError, WebhookClient
 from ingestd.sinks.webhook_progress import Begun, WebhookProgress
+from ingestd.slots import lent
 
 _HEADERS = {
     "content-type": "application/json",
@@ -148,7 +149,8 @@ class WebhookSink:
         try:
             begun = self._progress.begin(once, plan.digest, self._receiver, run, at, self._size)
             self._is_touched = not begun.is_new
-            return self._send(plan, begun, once, progress)
+            with lent():
+                return self._send(plan, begun, once, progress)
         except (sqlite3.Error, OSError) as error:  # their text may name what is in the way, their class does not
             fault: SinkError = SinkError(f"the webhook sink failed on this machine: {type(error).__name__}")
             fault.is_partly_done = self._is_touched

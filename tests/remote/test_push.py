@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from remote_world import QUICK, Keys, Scripted, cutting, lay, openssh
 
 from ingestd.errors import SinkError, TransientSinkError
 from ingestd.sinks.push import Destination, Pushes
+from ingestd.slots import Slots
 from ingestd.sources.remote_folder import Patience
 
 OLD = os.urandom(100_000)
@@ -196,6 +198,29 @@ def test_a_server_that_hangs_is_given_up(keys: Keys, tmp_path: Path) -> None:
     with script.serving(keys) as port:
         told = push(publish(tmp_path), to(keys, port, "/", QUICK))
     assert told and script.files == {}
+
+
+def test_a_server_that_hangs_takes_no_feed_s_turn(keys: Keys, tmp_path: Path) -> None:
+    """While it is waited for, another feed has the slot."""
+    script, slots, hangs = Scripted(), Slots(1), threading.Event()
+    free: list[bool] = []
+
+    def hang() -> None:
+        hangs.set()
+        script.ended.wait(PATIENCE)
+
+    def other() -> None:
+        assert hangs.wait(PATIENCE)
+        with slots.taken(PATIENCE) as has_slot:
+            free.append(has_slot)
+            script.ended.set()
+
+    script.on_subsystem = hang
+    thread = threading.Thread(target=other, daemon=True)
+    with script.serving(keys) as port, slots.taken(PATIENCE):
+        thread.start()
+        assert push(publish(tmp_path), to(keys, port, "/")) is None
+    assert free == [True]
 
 
 # Several places ---------------------------------------------------------------------------------------------------

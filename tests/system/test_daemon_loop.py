@@ -3,16 +3,28 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
-from intake_world import PATIENCE, Diary, Log, Shelf, Ticker, drop_at, hear, kept_log, notify_socket, put
+from intake_world import (
+    PATIENCE,
+    Diary,
+    Log,
+    Shelf,
+    Ticker,
+    drop_at,
+    hear,
+    kept_log,
+    notify_socket,
+    once_at_work,
+    put,
+    running,
+)
 
-from ingestd.daemon import Ended, Intake, Pace, Reason, Requests, Taken, once, run
+from ingestd.daemon import Ended, Pace, Reason, Requests, Taken, once, run
 from ingestd.errors import StoppingError
 from ingestd.sources.base import Drop
 from ingestd.sources.folder import FolderSource
@@ -39,36 +51,6 @@ def take_away(drop: Drop, _stop: Callable[[], bool]) -> Taken:
     """Do as an intake does in the end."""
     drop.path.unlink()
     return Taken.DONE
-
-
-class Daemon:
-    """`run` in a thread of its own, which the test ends by a request."""
-
-    def __init__(self, intakes: Sequence[Intake], **words: Any) -> None:
-        self.requests: Requests = queue.SimpleQueue()
-        self.ended: Ended | None = None
-        self._thread = threading.Thread(target=self._run, args=(intakes,), kwargs=words, daemon=True)
-        self._thread.start()
-
-    def _run(self, intakes: Sequence[Intake], **words: Any) -> None:
-        self.ended = run(intakes, requests=self.requests, **words)
-
-    def end(self, reason: Reason | None = Reason.STOP) -> Ended:
-        """Ask it to end, and return how it did."""
-        self.requests.put(reason)
-        self._thread.join(PATIENCE)
-        assert self.ended is not None, "the daemon did not end"
-        return self.ended
-
-
-@contextmanager
-def running(intakes: Sequence[Intake], **words: Any) -> Iterator[Daemon]:
-    """Run the daemon and end it, whatever the test does."""
-    daemon = Daemon(intakes, **words)
-    try:
-        yield daemon
-    finally:
-        daemon.end()
 
 
 def run_until(feed: Diary, ticker: Ticker, end: float, **words: Any) -> Ended:
@@ -394,16 +376,6 @@ def fail_at(name: str, drop: Drop) -> Taken:
 def wait_for(event: Event) -> None:
     """Wait as long as a test may take."""
     event.wait(3 * PATIENCE)
-
-
-def once_at_work(other: Diary, drops: Sequence[Drop] = ()) -> Callable[[float], Sequence[Drop]]:
-    """Return a scan that finds these once the other feed is at work."""
-
-    def scan(_now: float) -> Sequence[Drop]:
-        assert other.wait_for("work")
-        return drops
-
-    return scan
 
 
 # The end ----------------------------------------------------------------------------------------------------------
