@@ -23,7 +23,7 @@ from ingestd.opening import open_served, open_source
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
-from ingestd.runs import Clock, Runs, Stop, modes_of, utc_now
+from ingestd.runs import Clock, Runs, Stop, utc_now
 from ingestd.sources.base import Drop, Source, look_of
 from ingestd.stages import Show, Stages, never
 from ingestd.store import Run
@@ -155,7 +155,7 @@ class Feed:
         known = {run.id for run in blocked}
         waiting = [run for run in reversed(self.store.runs(*UNFINISHED)) if run.id not in known]
         applying = [run for run in waiting if run.state is State.APPLYING]
-        return next(iter(applying), None) or (waiting[next_of(list(map(modes_of, waiting)))] if waiting else None)
+        return next(iter(applying), None) or (waiting[next_of([run.modes for run in waiting])] if waiting else None)
 
     def _blocker(self, run: Run, blocked: Sequence[Run], stop: Stop) -> Run | None:
         """Return the run that must come to its end before this one, if any; what failed is tried once more."""

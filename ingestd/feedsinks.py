@@ -64,6 +64,10 @@ class FeedSinks:
             raise UsageError(f"sink {name} cannot tell what it has, so nothing can be compared with it")
         return sink
 
+    def are_transactional(self) -> bool:
+        """Return whether each sink does all of a plan or nothing."""
+        return all(self.get(name).transactional for name in self._settings)
+
     def is_pending(self) -> bool:
         """Return whether a sink has something to pass on that no failed run, which is tried again, is about to."""
         if self._store.runs(State.FAILED, limit=1):

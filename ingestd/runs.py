@@ -17,7 +17,7 @@ import structlog
 
 from ingestd import config, occasions, pipeline, rekey
 from ingestd.core import document, report
-from ingestd.core.model import Batch, Mode, Severity
+from ingestd.core.model import Batch, Mode, Plan, Severity
 from ingestd.core.order import check_sequence, supersedes
 from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
@@ -31,7 +31,7 @@ from ingestd.policy import package_limits, policy_of
 from ingestd.reading import read_package
 from ingestd.rulebook import pins_of
 from ingestd.stages import Show, Stages, Unseen
-from ingestd.store import Run, Store
+from ingestd.store import Run, Store, present
 from ingestd.unpack import PackageFault
 from schemas import shapes
 
@@ -125,10 +125,12 @@ class Runs:
     def _run(self, run: Run, stages: Stages, digest: str | None) -> Run:
         if run.state is State.RECEIVED and digest is None and (twin := self.twin(run)):
             return self.end(run, State.DUPLICATE, {"duplicate_of": twin.id}, None)
-        prepared = self._refuse_mismatch(run) or self._prepare_run(run, stages)
+        day = self._day(run)
+        prepared = self._refuse_mismatch(run) or self._prepare_run(run, day, stages)
         if prepared.plan is None:
             return self.end(run, State.REJECTED, {**prepared.document, "stages": stages.seconds}, prepared.batches)
-        about = {**prepared.document, "stages": stages.seconds}
+        self._refuse_another(run, prepared.plan)
+        about = {**prepared.document, "day": day.isoformat(), "stages": stages.seconds}
         self._supersede(run, prepared.document["modes"])
         consent = str(digest or run.document.get("released") or "")  # given now, or before a stop or a fault
         is_released = consent != "" and prepared.plan.digest.startswith(consent)
@@ -146,13 +148,13 @@ class Runs:
 
     def preview(self, path: Path | None, stop: Stop) -> Prepared:
         """Take a package, or the snapshot alone, as far as the plan. Nothing is changed."""
-        return self._prepare(path, None, self._stages(self._show, stop))
+        return self._prepare(path, None, self.today(), self._stages(self._show, stop))
 
     def preview_held(self, run: Run, stop: Stop) -> Prepared:
         """Take a held run as far as the plan, anew. Nothing is changed."""
         stages = self._stages(self._show, stop)
         package = self.filing.package(run.id, run.document.get("drop"))
-        return self._prepare_occasion(run, stages) or self._prepare(package, None, stages)
+        return self._prepare_occasion(run, self.today(), stages) or self._prepare(package, None, self.today(), stages)
 
     def _refuse_mismatch(self, run: Run) -> Prepared | None:
         """Refuse a drop that was not the one that its sender promised when it was claimed."""
@@ -160,18 +162,31 @@ class Runs:
         found = Batch("digest-mismatch", Severity.CATASTROPHIC, str(message))
         return pipeline.refuse(found, self.policy) if message else None
 
-    def _prepare_run(self, run: Run, stages: Stages) -> Prepared:
-        if prepared := self._prepare_occasion(run, stages):
+    def _refuse_another(self, run: Run, plan: Plan) -> None:
+        """Refuse another plan in the place of one of which some may be done: what it did not go on with, nobody owned.
+
+        A transactional sink has done all of it or nothing, and says so when it is asked again.
+        """
+        if run.is_begun and plan.digest != run.document["digest"] and not self.sinks.are_transactional():
+            fault = SinkError(
+                f"the plan of {run.id} is, or may be, half done, and would be another one by now: put rules, pins and "
+                f"scope back as they were until it is applied, or give up the rest of it: ingestd discard {run.id}"
+            )
+            fault.is_partly_done = True
+            raise fault
+
+    def _prepare_run(self, run: Run, day: date, stages: Stages) -> Prepared:
+        if prepared := self._prepare_occasion(run, day, stages):
             return prepared
         package = self.filing.package(run.id, run.document.get("drop"))
         if package is None and run.document.get("drop"):
             raise FileNotFoundError(f"the package of {run.id} is gone")
-        return self._prepare(package, run, stages)
+        return self._prepare(package, run, day, stages)
 
-    def _prepare_occasion(self, run: Run, stages: Stages) -> Prepared | None:
+    def _prepare_occasion(self, run: Run, day: date, stages: Stages) -> Prepared | None:
         """Prepare a run that is for something else than a drop, or a plan anew; None if it is for one of these."""
-        origin, given = run.origin, (self.store, self.policy, self.today(), stages)
-        sinks = self.sinks.readers(is_applying=run.state is State.APPLYING)
+        origin, given = run.origin, (self.store, self.policy, day, stages)
+        sinks = self.sinks.readers(is_applying=run.is_begun)
         if "rekey" in origin:
             return occasions.prepare_rekey(
                 rekey.read_list(self.filing.running(run.id) / origin["rekey"]), *given, sinks
@@ -180,17 +195,17 @@ class Runs:
             return occasions.prepare_reconcile(origin["reconcile"], self.sinks.readable(origin["reconcile"]), *given)
         return occasions.prepare_undo(int(origin["undo"]), *given, sinks) if "undo" in origin else None
 
-    def _prepare(self, path: Path | None, run: Run | None, stages: Stages) -> Prepared:
-        sinks = self.sinks.readers(is_applying=run is not None and run.state is State.APPLYING)
+    def _prepare(self, path: Path | None, run: Run | None, day: date, stages: Stages) -> Prepared:
+        sinks = self.sinks.readers(is_applying=run is not None and run.is_begun)
         if path is None:
-            return pipeline.prepare(None, self.store, self.policy, self.today(), stages, sinks)
+            return pipeline.prepare(None, self.store, self.policy, day, stages, sinks)
         try:
             limits = package_limits(self.settings.package)
             examined = read_package(path, limits, self.store.snapshot, self.policy.terms, stages)
         except PackageFault as fault:
             return pipeline.refuse(fault.batch, self.policy)
         examined = self._in_sequence(examined, path.name, run)
-        return pipeline.prepare(examined, self.store, self.policy, self.today(), stages, sinks)
+        return pipeline.prepare(examined, self.store, self.policy, day, stages, sinks)
 
     def _in_sequence(self, examined: Examined, name: str, run: Run | None) -> Examined:
         """Add what is odd about a delta's name after that of the drop before it, if anything is."""
@@ -257,7 +272,7 @@ class Runs:
     def _file(self, run: Run) -> None:
         """Move a run's folder to where ended runs lie. The run stands if that fails, and is filed at the next start."""
         try:
-            self.filing.file(run.id, run.state, received(run))
+            self.filing.file(run.id, run.state, run.received_at)
         except OSError as error:
             self._log.error("run.unfiled", run=run.id, **describe(error))
 
@@ -269,7 +284,7 @@ class Runs:
 
     def _supersede(self, run: Run, modes: Mapping[str, Mode]) -> None:
         """A newer bulk set takes the place of all that is not applied, a newer re-plan that of older re-plans."""
-        said = _present(modes)
+        said = present(modes)
         for old in self.store.runs(*WAITING, State.RECEIVED):
             if old.number < run.number and _gives_way(old, run, said):
                 self.end(old, State.SUPERSEDED, {"superseded_by": run.id}, None)
@@ -279,10 +294,10 @@ class Runs:
 
         None, if it repeats a drop or cannot be read anyhow: then what is to be said of it can be said at once.
         """
-        if not modes_of(run) or self.twin(run):
+        if not run.modes or self.twin(run):
             return []
         older = [one for one in self.store.runs(*WAITING) if one.number < run.number] + list(blocked)
-        standing = [one for one in older if not _gives_way(one, run, modes_of(run))]
+        standing = [one for one in older if not _gives_way(one, run, run.modes)]
         return sorted(standing, key=lambda one: one.number)
 
     def wait(self, run: Run, blocker: Run) -> Run:
@@ -301,6 +316,11 @@ class Runs:
         """Return the day in the feed's time zone."""
         return self.clock().astimezone(self.settings.timezone).date()
 
+    def _day(self, run: Run) -> date:
+        """Return the day for which a run is planned: that of its plan, if some of it may be done."""
+        kept = run.document.get("day") if run.is_begun else None
+        return date.fromisoformat(kept) if kept else self.today()
+
     def _now(self) -> str:
         return self.clock().isoformat(timespec="seconds")
 
@@ -310,24 +330,10 @@ def _told(error: Exception) -> str:
     return str(error) if isinstance(error, IngestdError) else type(error).__name__
 
 
-def modes_of(run: Run) -> Mapping[str, Mode]:
-    """Return what a run's drop says of its tables, without those that are absent; empty if that is not known."""
-    return _present(run.document.get("modes") or run.origin.get("modes") or {})
-
-
-def _present(modes: Mapping[str, str]) -> dict[str, Mode]:
-    return {name: Mode(mode) for name, mode in modes.items() if mode != Mode.ABSENT}
-
-
 def _gives_way(old: Run, run: Run, modes: Mapping[str, Mode]) -> bool:
     """Return whether an older run that is not applied gives way to this one, whose drop says `modes` of its tables."""
     if old.document.get("partly_done"):  # its plan is half carried out: it must be made whole
         return False
     if not (old.document.get("drop") and run.document.get("drop")):
         return not old.document.get("drop")
-    return supersedes(modes, modes_of(old))
-
-
-def received(run: Run) -> datetime:
-    """Return when a run's drop was claimed."""
-    return datetime.fromisoformat(run.document["received_at"])
+    return supersedes(modes, old.modes)

@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlite_utils
 
 from ingestd import database
+from ingestd.core.model import Mode
 from ingestd.core.state import IllegalStepError, State, step
 from ingestd.database import quoted
 from ingestd.keepers import Renamed
@@ -76,6 +78,26 @@ class Run:
     token: str
     origin: Mapping[str, Any]
     document: Mapping[str, Any]
+
+    @property
+    def is_begun(self) -> bool:
+        """Return whether some of its plan may be done, so that this very plan must be made whole."""
+        return self.state is State.APPLYING or bool(self.document.get("partly_done"))
+
+    @property
+    def modes(self) -> Mapping[str, Mode]:
+        """Return what its drop says of its tables, without those that are absent; empty if that is not known."""
+        return present(self.document.get("modes") or self.origin.get("modes") or {})
+
+    @property
+    def received_at(self) -> datetime:
+        """Return when its drop was claimed."""
+        return datetime.fromisoformat(self.document["received_at"])
+
+
+def present(modes: Mapping[str, str]) -> dict[str, Mode]:
+    """Return the modes of tables without those that are absent."""
+    return {name: Mode(mode) for name, mode in modes.items() if mode != Mode.ABSENT}
 
 
 class Store:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +68,9 @@ def beside(where: Place) -> None:
     feed.write_text(feed.read_text().replace("[limits]", '[[sinks]]\nkind = "sqlite"\npath = "roster.db"\n\n[limits]'))
 
 
-def active(receiver: Receiver, column: str = "familyName") -> dict[str, str]:
-    """Return a field of the users that are active in the application, by id."""
-    users = receiver.tables.get("users", {})
-    return {key[0]: str(one[column]) for key, one in users.items() if one["_active"]}
+def active(receiver: Receiver, column: str = "familyName", of: str = "users") -> dict[str, str]:
+    """Return a field of the records of a table that are active in the application, by id."""
+    return {key[0]: str(one[column]) for key, one in receiver.tables.get(of, {}).items() if one["_active"]}
 
 
 def last(where: Place) -> dict[str, Any]:
@@ -148,6 +149,43 @@ def test_a_plan_that_is_half_done_is_made_whole_before_the_next(where: Place, re
     assert states_of(where) == ["applied", "applied", "applied"]
     assert not any("partly_done" in one for one in documents_of(where))
     assert active(receiver) == {f"U{n}": f"Family{n}" for n in range(1, 5)}
+
+
+def test_a_plan_that_is_half_done_is_not_changed_for_another(where: Place, receiver: Receiver) -> None:
+    """What of it was done and the other does not have, nobody would own; put back, it is made whole."""
+    receiver.faults.extend([Fault(200, does=True), *[Fault(500)] * 9])
+    assert once(where, zip_of(DAY_1)).code == 4
+    receiver.faults.clear()
+    sent = len(receiver.requests)
+    (where.folder / "pins.csv").write_text("target,key,field\nusers,U2,\n")
+    feed = where.folder / "feeds" / f"{FEED}.toml"
+    as_it_was = feed.read_text()
+    feed.write_text('pins = "pins.csv"\n' + as_it_was)
+    assert invoke(where, "retry", f"{FEED}.1").code == 4
+    assert "put rules, pins and scope back" in last(where)["error"]
+    assert (len(receiver.requests), states_of(where), last(where)["partly_done"]) == (sent, ["failed"], True)
+    feed.write_text(as_it_was)
+    assert invoke(where, "retry", f"{FEED}.1").code == 0
+    assert set(active(receiver)) == {"U1", "U2", "U3", "U4"}
+
+
+def test_a_plan_that_is_half_done_is_still_that_of_its_day(where: Place, receiver: Receiver) -> None:
+    """A class whose window ends in between is brought first, and taken back by the plan of the next day."""
+    feed = where.folder / "feeds" / f"{FEED}.toml"
+    feed.write_text(feed.read_text() + "\n[scope]\nclass_archive_after_days = 14\n")
+    days = [datetime.fromisoformat(f"2026-06-{day}T12:00:00+00:00") for day in (26, 27)]
+    assert DAY_1["academicSessions"][0]["endDate"] == "2026-06-12"
+    receiver.faults.extend([Fault(200, does=True), Fault(401)])
+    for day in days:
+        with closing(where.feed(clock=lambda day=day: day)) as opened:  # type: ignore[misc]
+            run = opened.retry(f"{FEED}.1") if states_of(where) else opened.take_file(where.drop(zip_of(DAY_1)))
+    assert run is not None
+    assert (run.state, run.document["day"]) == ("applied", "2026-06-26")
+    assert active(receiver, of="classes", column="title")
+    with closing(where.feed(clock=lambda: days[1])) as opened:
+        planned = opened.replan()
+    assert planned is not None
+    assert planned.document["actions"]["classes"] == {"create": 0, "update": 0, "remove": 2}
 
 
 def test_a_plan_that_is_half_done_holds_its_run_whatever_other_sinks_did(where: Place, receiver: Receiver) -> None:
