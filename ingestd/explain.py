@@ -29,7 +29,9 @@ from schemas import shapes
 Columns = list[str] | dict[str, tuple[str, str]]
 
 
-def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = False) -> dict[str, Any]:
+def explain_record(
+    feed: Feed, table: str, sourced_id: str, *, values: bool = False, sink: str | None = None
+) -> dict[str, Any]:
     """Return `{"feed", "table", "sourcedId", "events", "findings", "scope", "targets", "actions", "owned"}`.
 
     `events`, oldest first, have the run, its drop and time, what happened (created, changed, rekeyed, removed), and the
@@ -43,12 +45,13 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
     `scope` and `targets` (`today.scope_of`, `today.RecordTargets.explained`) are today's decisions on the record as it
     was last accepted; `scope` is None if it is not in the roster.
 
-    `owned` are the target records that ingestd made of the record, by today's rules, in its whole life: `{"target",
-    "key", "active"}`. `actions` tell which run made each of them and which one wrote it last: `{"target", "key",
-    "what", "run", "at"}`; those in between are not kept, nor are those on what was deleted since.
+    `owned` are the target records that ingestd made of the record, by today's rules, in its whole life, in `sink` or
+    the first one: `{"target", "key", "active"}`. `actions` tell which run made each of them and which one wrote it
+    last: `{"target", "key", "what", "run", "at"}`; those in between are not kept, nor are those on what was deleted
+    since.
 
     Raises:
-        UsageError: there is no such table, or no trace of such a record.
+        UsageError: there is no such table or sink, or no trace of such a record.
     """
     if table not in shapes():
         raise UsageError(f"there is no table {table}; OneRoster has {', '.join(shapes())}")
@@ -59,7 +62,7 @@ def explain_record(feed: Feed, table: str, sourced_id: str, *, values: bool = Fa
     runs = {run.number: run.document for run in feed.store.runs()}
     policy = feed.runs.policy
     tables = Tables(feed.store.snapshot, {}, policy.scope, feed.runs.today())
-    targets = RecordTargets(feed.runs.sinks.first, tables, policy, True, Stages(), feed=feed.name)
+    targets = RecordTargets(feed.runs.sinks.owned(sink), tables, policy, True, Stages(), feed=feed.name)
     owned = list(_owned(targets, table, versions))
     return {
         "feed": feed.name,

@@ -34,10 +34,18 @@ class FeedSinks:
         self._open: dict[str, Sink] = {}
         self._log = structlog.get_logger().bind(feed=store.feed)
 
-    @property
-    def first(self) -> OwnedRecords:
-        """Return what is owned in the first sink, which stands for the application where one is asked about."""
-        return self._store.at(next(iter(self._settings)))
+    def owned(self, name: str | None = None) -> OwnedRecords:
+        """Return what is owned in a sink; by default in the first, where it does not matter in which.
+
+        Raises:
+            UsageError: there is no such sink.
+        """
+        return self._store.at(self._known(name) if name else next(iter(self._settings)))
+
+    def _known(self, name: str) -> str:
+        if name not in self._settings:
+            raise UsageError(f"feed {self._store.feed} has no sink {name}; it has {', '.join(self._settings)}")
+        return name
 
     def close(self) -> None:
         """Let go of all that are open."""
@@ -57,9 +65,7 @@ class FeedSinks:
         Raises:
             UsageError: there is no such sink, or it cannot tell.
         """
-        if name not in self._settings:
-            raise UsageError(f"feed {self._store.feed} has no sink {name}; it has {', '.join(self._settings)}")
-        sink = self.get(name)
+        sink = self.get(self._known(name))
         if not isinstance(sink, Readable):
             raise UsageError(f"sink {name} cannot tell what it has, so nothing can be compared with it")
         return sink

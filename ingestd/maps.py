@@ -24,7 +24,7 @@ def map_entries(feed: Feed) -> list[dict[str, Any]]:
     policy = feed.runs.policy
     prepared = feed.preview(None)
     tables = Tables(feed.store.snapshot, prepared.settled, policy.scope, feed.runs.today())
-    targets = Targets(feed.runs.sinks.first, tables, policy, True, Stages())
+    targets = Targets(feed.runs.sinks.owned(), tables, policy, True, Stages())
     counts: Counter[tuple[str, str]] = Counter()
     fields: dict[tuple[str, str], list[str]] = {}
     for name, field, found in targets.found_values():

@@ -63,7 +63,7 @@ class Planning:
     @property
     def largest(self) -> str:
         """Return the sink with the largest plan."""
-        return max(self.shares, key=lambda name: len(self.shares[name].plan))
+        return largest(self.shares)
 
     @property
     def plan(self) -> Plan:
@@ -100,6 +100,11 @@ class Planning:
         if len(self.shares) == 1:
             return about
         return {**about, "sinks": {name: {"actions": one.plan.counts()} for name, one in self.shares.items()}}
+
+
+def largest(shares: Mapping[str, Share]) -> str:
+    """Return the sink whose plan stands for those of all: the first of those with most actions."""
+    return max(shares, key=lambda name: len(shares[name].plan))
 
 
 def plan_sinks(made: Mapping[str, Targets], stages: Stages) -> Planning:

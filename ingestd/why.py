@@ -23,6 +23,7 @@ from ingestd.core.scoping import DECIDED
 from ingestd.feed import Feed
 from ingestd.owned import OwnedRecords
 from ingestd.pipeline import Prepared
+from ingestd.planning import largest
 from ingestd.policy import Policy
 from ingestd.stages import Stages
 from ingestd.store import Store
@@ -38,8 +39,12 @@ Because = tuple[str, str, Columns]
 """A word for the reason, a sentence, and the columns of the roster record that changed."""
 
 
-def explain_plan(feed: Feed, prepared: Prepared, *, values: bool = False) -> list[dict[str, Any]]:
+def explain_plan(
+    feed: Feed, prepared: Prepared, *, values: bool = False, sink: str | None = None
+) -> list[dict[str, Any]]:
     """Return `{"target", "kind", "count", "listed"}` for each group of actions of a plan, in the plan's order.
+
+    Of a feed with several sinks it is the plan for `sink`, or that which stands for all.
 
     `listed` has at most `LISTED` of them, each with `"key"`, `"table"` and `"sourcedId"` of the roster record that it
     comes of (the latter None if it cannot be told), `"reason"`, `"why"` in words, and `"columns"`: the names of those
@@ -47,12 +52,12 @@ def explain_plan(feed: Feed, prepared: Prepared, *, values: bool = False) -> lis
     `entered` (it came into scope), `scope`, `where`, `refers`, `rules`, `scope-changed`, `unfinished`, `related`, `day`
     and `rekeyed`.
     """
-    if prepared.plan is None:
+    if prepared.plan is None or (sink and sink not in prepared.shares):
         return []
-    runs = feed.runs
+    runs, name = feed.runs, sink or largest(prepared.shares)
     with feed.store.locked():
-        reasons = Reasons(feed.store, runs.sinks.first, prepared, runs.policy, runs.today())
-        return [_group(reasons, one, values=values) for one in prepared.plan.actions]
+        reasons = Reasons(feed.store, runs.sinks.owned(name), prepared, runs.policy, runs.today())
+        return [_group(reasons, one, values=values) for one in prepared.shares[name].plan.actions]
 
 
 def _group(reasons: "Reasons", actions: Actions, *, values: bool) -> dict[str, Any]:

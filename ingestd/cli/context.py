@@ -138,6 +138,29 @@ class FeedName(click.ParamType[str]):
         return [CompletionItem(file.stem) for file in sorted(folder.glob(f"{incomplete}*.toml"))]
 
 
+class SinkName(click.ParamType[str]):
+    """The name of one of a feed's sinks, completed from the feed's configuration."""
+
+    name = "sink"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
+        """Offer the sinks of the feed that is named before; none while the configuration is wrong."""
+        from click.shell_completion import CompletionItem
+
+        from ingestd import config
+
+        try:
+            feed = config.load(config.find(None)).feeds.get(ctx.params.get("feed", ""))
+        except ConfigError:
+            return []
+        return [CompletionItem(one.key) for one in feed.sinks if one.key.startswith(incomplete)] if feed else []
+
+
+def sink_option(command: _Command) -> _Command:
+    """Give a command `--sink`."""
+    return click.option("--sink", type=SinkName(), help="Of several sinks: the one to tell of.")(command)
+
+
 class Digest(click.ParamType[str]):
     """The SHA-256 of a plan, or at least its first twelve digits."""
 

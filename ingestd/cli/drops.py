@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingestd.cli import history
-from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app
+from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app, sink_option
 from ingestd.core.ways import DateForm, Encoding, Ways
 from ingestd.errors import UsageError
 
@@ -77,9 +77,12 @@ def _country(given: str | None) -> str | None:
 @click.argument("zip_path", required=False, type=EXISTING, metavar="[ZIP]")
 @click.option("--why", "with_why", is_flag=True, help="Tell of each action which record it is for, and what changed.")
 @click.option("--values", is_flag=True, help="With --why: show values, not only the names of columns that changed.")
+@sink_option
 @json_option
 @pass_app
-def plan(app: App, feed: str, zip_path: Path | None, with_why: bool, values: bool, as_json: bool) -> None:
+def plan(
+    app: App, feed: str, zip_path: Path | None, with_why: bool, values: bool, sink: str | None, as_json: bool
+) -> None:
     """Show what would happen; nothing is changed.
 
     Without ZIP: the plan of the held run, or a new plan from the snapshot.
@@ -90,11 +93,14 @@ def plan(app: App, feed: str, zip_path: Path | None, with_why: bool, values: boo
     if values and not with_why:
         raise UsageError("--values goes with --why; a plan without it has none")
     with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
+        opened.runs.sinks.owned(sink)
         held = None if zip_path else opened.held_run()
         prepared = opened.preview(zip_path)
         about = _planned(feed, held, prepared)
+        if sink:
+            about["actions"] = prepared.shares[sink].plan.counts() if sink in prepared.shares else {}
         if with_why:
-            about["why"] = explain_plan(opened, prepared, values=values)
+            about["why"] = explain_plan(opened, prepared, values=values, sink=sink)
     if as_json:
         echo_json(about)
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app
+from ingestd.cli.context import App, Digest, FeedName, echo_json, json_option, pass_app, sink_option
 from ingestd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -173,9 +173,10 @@ def discard(app: App, run: str, as_json: bool) -> None:
 @click.argument("table")
 @click.argument("sourced_id", metavar="SOURCEDID")
 @click.option("--values", is_flag=True, help="Show values, not only the names of columns that changed.")
+@sink_option
 @json_option
 @pass_app
-def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, as_json: bool) -> None:
+def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, sink: str | None, as_json: bool) -> None:
     """Tell everything that ever happened to one record, and why.
 
     Its versions, findings, what scope decides of it today, which target records the rules make of it and how, and which
@@ -186,7 +187,7 @@ def explain(app: App, feed: str, table: str, sourced_id: str, values: bool, as_j
     from ingestd.explain import explain_record
 
     with app.feed(feed) as opened:
-        story = explain_record(opened, table, sourced_id, values=values)
+        story = explain_record(opened, table, sourced_id, values=values, sink=sink)
     if as_json:
         echo_json(story)
         return

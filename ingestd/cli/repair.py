@@ -3,12 +3,12 @@
 import click
 
 from ingestd.cli import history
-from ingestd.cli.context import App, FeedName, json_option, pass_app
+from ingestd.cli.context import App, FeedName, SinkName, json_option, pass_app
 
 
 @click.command()
 @click.argument("feed", type=FeedName())
-@click.argument("sink")
+@click.argument("sink", type=SinkName())
 @json_option
 @pass_app
 def reconcile(app: App, feed: str, sink: str, as_json: bool) -> None:

@@ -4,7 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import click
+import pytest
 from builders import FEED, Place, added, changed, documents_of, invoke, once, place, roster, rows_of, user, zip_of
+
+from ingestd.cli import main
+from ingestd.cli.context import SinkName
 
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'
 TWO = """
@@ -83,6 +88,36 @@ def test_a_sink_that_is_new_gets_all_there_is(tmp_path: Path) -> None:
     assert planned["sinks"]["second"]["actions"]["users"] == {"create": 3, "update": 0, "remove": 0}
     once(where, zip_of(DAY_2))
     assert users(where, "first") == users(where, "second")
+
+
+def test_each_sink_can_be_asked_about(tmp_path: Path) -> None:
+    """What its plan is and why, and what a record has become there; another name than theirs is told."""
+    where = place(tmp_path, more='\n[[sinks]]\nkind = "sqlite"\npath = "first.db"\n' + FREE)
+    once(where, zip_of(DAY_1))
+    where = place(tmp_path, more=TWO + FREE)
+    for sink, reasons in (("sqlite", set()), ("second", {"unfinished"})):
+        told = invoke(where, "plan", FEED, "--why", "--sink", sink, "--json").json
+        assert {one["reason"] for group in told["why"] for one in group["listed"]} == reasons
+        assert bool(told["actions"]) is bool(reasons)
+        story = invoke(where, "explain", FEED, "users", "U1", "--sink", sink, "--json").json
+        assert bool(story["owned"]) is not bool(reasons)
+    assert invoke(where, "plan", FEED, "--why", "--json").json["why"], "the larger plan stands for all"
+    for asked in (("plan", FEED), ("explain", FEED, "users", "U1")):
+        refused = invoke(where, *asked, "--sink", "third")
+        assert refused.code == 2
+        assert "has no sink third; it has sqlite, second" in refused.err
+
+
+def test_sinks_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell is offered those of the feed that was named, and none of a feed that there is not."""
+    where = place(tmp_path, more=TWO)
+    monkeypatch.setenv("INGESTD_CONFIG", str(where.config))
+    command = main.commands["explain"]
+    context = click.Context(command)
+    for feed, offered in ((FEED, ["second", "sqlite"]), ("nobody", [])):
+        context.params = {"feed": feed}
+        found = SinkName().shell_complete(context, command.params[0], "s")
+        assert sorted(one.value for one in found) == offered
 
 
 def test_two_sinks_of_one_name_are_refused(tmp_path: Path) -> None:
