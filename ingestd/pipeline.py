@@ -20,7 +20,7 @@ from ingestd.core.rekey import Ids
 from ingestd.core.roster import Settled
 from ingestd.core.scope import WORDS
 from ingestd.core.scoping import missing_orgs
-from ingestd.errors import IngestdError, TransientSinkError
+from ingestd.errors import IngestdError, StoppingError, TransientSinkError
 from ingestd.examine import Examined
 from ingestd.guarding import guard_roster
 from ingestd.planning import ONE, Share, Sinks, distinct, plan_sinks
@@ -105,7 +105,8 @@ def carry_out(plan: Plan, sink: Sink, *, once: str, run: str, at: str, stages: S
     """Apply a plan through a sink; a transient fault is tried again.
 
     Raises:
-        SinkError: the sink did nothing.
+        SinkError: the sink did nothing, or a part of it (`is_partly_done`).
+        StoppingError: asked to stop between two parts of it; the same plan goes on from there.
     """
     total, done = len(plan), 0
 
@@ -113,6 +114,8 @@ def carry_out(plan: Plan, sink: Sink, *, once: str, run: str, at: str, stages: S
         nonlocal done
         done += count
         stages.show.advance(done, total)
+        if not sink.transactional and stages.stop():
+            raise StoppingError("asked to stop while a plan was carried out")
 
     with stages.measure("apply"):
         for attempt in stamina.retry_context(on=TransientSinkError, attempts=TRIES):

@@ -18,7 +18,11 @@ EXTRAS = {"sqlalchemy": "postgres", "psycopg": "postgres"}
 """By the module that a sink needs and ingestd alone does not bring: what to install with it."""
 
 Progress = Callable[[int], None]
-"""Called with the number of actions carried out since the last call."""
+"""Called with the number of actions carried out since the last call, which may be none.
+
+If it raises, a sink that is not transactional lets it pass, and goes on from there when the plan is applied again: so
+it calls it where it can be left, and before it waits.
+"""
 
 
 class Sink(Protocol):

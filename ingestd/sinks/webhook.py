@@ -174,7 +174,7 @@ class WebhookSink:
             failed = begun.answers.get(parcel.number)
             if failed is None:
                 key = delivery.key_of(once, plan.digest, parcel.number)
-                failed = self._deliver(key, delivery.render(plan, parcel, sender), len(parcel))
+                failed = self._deliver(key, delivery.render(plan, parcel, sender), len(parcel), progress)
                 self._progress.answered(begun.id, parcel.number, failed)
             found.append((parcel, failed))
             if (begun.id, parcel.number) not in self._told:  # a try after this one tells of it no more
@@ -182,7 +182,7 @@ class WebhookSink:
                 progress(len(parcel))
         return delivery.outcomes(plan, found)
 
-    def _deliver(self, key: str, body: bytes, count: int) -> Mapping[int, str]:
+    def _deliver(self, key: str, body: bytes, count: int, progress: Progress) -> Mapping[int, str]:
         """Send a batch until it is answered; return which of its actions failed for good."""
         began = self._world.steady()
         while True:
@@ -197,6 +197,7 @@ class WebhookSink:
                     raise SinkError(f"the webhook sink takes nothing: {why}")
                 case Again(why, wait, is_clean):
                     self._is_touched |= not is_clean
+                    progress(0)
                     self._wait(began, why, wait)
 
     def _ask(self, key: str, body: bytes, count: int) -> Verdict:

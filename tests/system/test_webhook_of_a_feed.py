@@ -26,6 +26,8 @@ from builders import (
 )
 from receiver import SECRET, Fault, Receiver, receiving
 
+from ingestd.errors import StoppingError
+
 SINK = """
 [[sinks]]
 kind = "webhook"
@@ -131,6 +133,19 @@ def test_a_receiver_that_is_away_loses_nothing(where: Place, receiver: Receiver)
     receiver.faults.clear()
     assert invoke(where, "retry", f"{FEED}.1").code == 0
     assert (states_of(where), len(active(receiver))) == (["applied"], 4)
+
+
+@pytest.mark.parametrize("fault", [None, Fault(503)], ids=["between two batches", "before a pause"])
+def test_a_stop_leaves_a_plan_where_it_is(where: Place, receiver: Receiver, fault: Fault | None) -> None:
+    """The daemon need not wait until all is sent; the next start goes on from there, and nothing is sent twice."""
+    receiver.faults.extend([fault] * 9 if fault else [])
+    with closing(where.feed()) as opened, pytest.raises(StoppingError):
+        opened.take_file(where.drop(zip_of(DAY_1)), lambda: len(receiver.requests) > 0)
+    assert (len(receiver.requests), states_of(where)) == (1, ["applying"])
+    receiver.faults.clear()
+    assert once(where).code == 0
+    assert states_of(where)[0] == "applied"
+    assert len(active(receiver)) == 4
 
 
 def test_a_plan_that_is_half_done_is_made_whole_before_the_next(where: Place, receiver: Receiver) -> None:
