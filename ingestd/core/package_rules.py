@@ -96,8 +96,16 @@ def _check_references(sheets: Mapping[str, Sheet], csv: Csv) -> Iterator[str]:
         if cells is None or len(known) < len(to):
             continue  # which is told already, or is a set that lacks the table
         ids = pa.concat_arrays([*known, pa.array([""], pa.large_string())])
-        if lost := _count(pc.invert(pc.is_in(cells, value_set=ids))):
+        if lost := _count_lost(cells, ids):
             yield f"{table}.csv, {field}: {lost} values name no record of {' or '.join(f'{one}.csv' for one, _ in to)}"
+
+
+def _count_lost(cells: pa.Array, ids: pa.Array) -> int:
+    """Return how many cells name what is not among the ids; one that does not as a whole may be a list of them."""
+    others = cells.filter(pc.invert(pc.is_in(cells, value_set=ids)))
+    lists = pc.split_pattern(others, ",")
+    is_lost = pc.invert(pc.is_in(pc.utf8_trim_whitespace(pc.list_flatten(lists)), value_set=ids))
+    return int(pc.count_distinct(pc.list_parent_indices(lists).filter(is_lost)).as_py())
 
 
 def _cells(sheets: Mapping[str, Sheet], column: Column) -> pa.Array | None:

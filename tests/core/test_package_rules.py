@@ -93,6 +93,13 @@ def test_nothing_is_wrong_with_a_good_one(dialect: str) -> None:
     assert faults_of(WHOLE, dialect) == []
 
 
+def test_a_reference_may_be_a_list() -> None:
+    """Or an id that has a comma in it, which is the whole value."""
+    assert faults_of(but("classes", owner=["T1,P1", "P2, T2,", ""])) == []
+    of_one = {**but("staff", person_id=["T1", "T2", "T,3"]), "classes": {**WHOLE["classes"], "owner": ["T,3", "", ""]}}
+    assert faults_of(of_one) == []
+
+
 def test_an_empty_one_is_in_order() -> None:
     """A feed before its first records."""
     assert faults_of({name: {one: [] for one in cells} for name, cells in WHOLE.items()}, "apple") == []
@@ -111,6 +118,10 @@ def test_an_empty_one_is_in_order() -> None:
         (but("students", last_name=["", "B"]), "students.csv, last_name: 1 cells are blank, and must not be"),
         (but("classes", teacher=["T1", "P1", "T9"]), "classes.csv, teacher: 2 values name no record of staff.csv"),
         (but("classes", teacher_2=["T1", "T9", ""]), "classes.csv, teacher_2: 1 values name no record of staff.csv"),
+        (
+            but("classes", owner=["T1,P9", "T1, P1", "C1,C2"]),
+            "classes.csv, owner: 2 values name no record of staff.csv or students.csv",
+        ),
         (
             but("classes", owner=["T1", "P1", "C1"]),
             "classes.csv, owner: 1 values name no record of staff.csv or students.csv",
