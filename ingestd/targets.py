@@ -199,7 +199,7 @@ class Targets:
 
     def _lookups(self, target: Target) -> Lookups:
         found: Lookups = {}
-        for rule in (target.fields or {}).values():
+        for rule in target.ways():
             if rule.lookup and rule.take:
                 frame = self.tables.after(rule.lookup, [rule.take])
                 ids, values = (column_of(frame, name).to_pylist() for name in ("sourcedId", rule.take))

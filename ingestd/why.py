@@ -235,7 +235,7 @@ class Reasons:
 
     def _references(self, target: Target, record: pd.DataFrame) -> Iterator[tuple[str, Sequence[str]]]:
         """Yield the tables that a target record is made of beside its own, with the ids of the records there."""
-        for rule in (target.fields or {}).values():
+        for rule in target.ways():
             if rule.lookup:
                 yield rule.lookup, verbs.item(rule, verbs.source(rule, record)).to_pylist()
         for join in target.joins.values():

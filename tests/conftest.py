@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from examples import examples
+from hypothesis import settings
 from postgres_world import Postgres, serving
+
+settings.register_profile("laws", examples(100))
+settings.load_profile("laws")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,4 +1,7 @@
-"""How many examples a law is tried with: few in the normal suite, INGESTD_FUZZ times as many in `make fuzz`."""
+"""How many examples a law is tried with: few in the normal suite, INGESTD_FUZZ times as many in `make fuzz`.
+
+A law that says nothing gets a hundred. None has a deadline: the machine may be shared.
+"""
 
 import os
 

@@ -72,12 +72,14 @@ def explain_fields(target: Target, record: pd.DataFrame, lookups: Lookups, rules
 
 
 def _explain(name: str, rule: Rule, target: Target, record: pd.DataFrame, lookups: Lookups, rules: Rules) -> FieldTold:
+    rule = next(way for way, rows in verbs.ways(rule, record) if len(rows))
     steps: list[Step] = []
     for verb, cut in _cut(rule):
         value = make_field(cut, record, lookups, rules).values[0].as_py()
         acts = not steps or value != steps[-1].value
         steps.append(Step(verb, _names(verb, cut, target, record), acts, value))
-    unmapped = rule.map if make_field(rule, record, lookups, rules).missed[0] else None
+    missed = make_field(replace(rule, otherwise=None), record, lookups, rules).missed
+    unmapped = next((value_map for value_map, mask in missed.items() if mask[0]), None)
     return FieldTold(name, rule.sources(), tuple(steps), value, unmapped)
 
 

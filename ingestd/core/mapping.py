@@ -1,5 +1,6 @@
 """Rules over frames: roster records in, target records out. Whole columns; a value map is asked once per value."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,10 +22,10 @@ KEY_JOIN = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The values of one field, which records have one that its value map lacks, and how many could not be written."""
+    """The values of one field; by value map, which records have one that it lacks; how many could not be written."""
 
     values: pa.Array
-    missed: Mask
+    missed: Mapping[str, Mask]
     unwritable: int
 
 
@@ -134,8 +135,8 @@ def _fields(
     unwritable: dict[str, int] = {}
     for name, rule in target.fields.items():
         one = make_field(rule, frame, lookups, rules)
-        if rule.map:
-            misses[rule.map] = misses.get(rule.map, False) | one.missed
+        for value_map, missed in one.missed.items():
+            misses[value_map] = misses.get(value_map, False) | missed
         if one.unwritable:
             unwritable[name] = one.unwritable
         made[name] = to_series(one.values)
@@ -144,10 +145,24 @@ def _fields(
 
 def make_field(rule: Rule, frame: pd.DataFrame, lookups: Lookups, rules: Rules) -> Made:
     """Make one field of records that `choose` chose: each verb of the rule in its turn."""
+    if rule.otherwise is None:
+        return _make(rule, frame, lookups, rules)
+    made = [(rows, _make(way, frame.iloc[rows], lookups, rules)) for way, rows in verbs.ways(rule, frame)]
+    back = np.argsort(np.concatenate([rows for rows, _ in made]))
+    missed: dict[str, Mask] = {}
+    for rows, one in made:
+        for name, mask in one.missed.items():
+            missed.setdefault(name, np.zeros(len(frame), bool))[rows] = mask
+    values = pa.concat_arrays([one.values for _, one in made]).take(pa.array(back))
+    return Made(values, missed, sum(one.unwritable for _, one in made))
+
+
+def _make(rule: Rule, frame: pd.DataFrame, lookups: Lookups, rules: Rules) -> Made:
+    """Make a field in one way."""
     values = _look_up(rule, frame, lookups)
-    missed = np.zeros(len(frame), bool)
+    missed: dict[str, Mask] = {}
     if rule.map:
-        values, missed = verbs.map_values(values, rules.maps[rule.map], ignore_case=rules.ignore_case)
+        values, missed[rule.map] = verbs.map_values(values, rules.maps[rule.map], ignore_case=rules.ignore_case)
     written = verbs.write(rule, values)
     lost = verbs.count_blanks(written) - verbs.count_blanks(values) if written is not values else 0
     return Made(verbs.finish(rule, written), missed, lost)
@@ -157,10 +172,13 @@ def found_values(target: Target, frame: pd.DataFrame, lookups: Lookups) -> Itera
     """Yield what the value maps of a target table are asked: the map, the field, and how often each value is found."""
     frame = choose(target, frame)
     for name, rule in (target.fields or {}).items():
-        if rule.map:
-            counts = pc.value_counts(_look_up(rule, frame, lookups))
-            values, times = (counts.field(part).to_pylist() for part in ("values", "counts"))
-            yield rule.map, name, dict(zip(values, times, strict=True))
+        asked: dict[str, Counter[str]] = {}
+        for way, rows in verbs.ways(rule, frame):
+            if way.map:
+                counts = pc.value_counts(_look_up(way, frame.iloc[rows], lookups))
+                values, times = (counts.field(part).to_pylist() for part in ("values", "counts"))
+                asked.setdefault(way.map, Counter()).update(dict(zip(values, times, strict=True)))
+        yield from ((value_map, name, found) for value_map, found in asked.items())
 
 
 def _look_up(rule: Rule, frame: pd.DataFrame, lookups: Lookups) -> pa.Array:
@@ -204,8 +222,8 @@ def _tell(target: Target, rules: Rules, unmapped: Mapping[str, int], blank: int,
 def _tell_unwritable(target: Target, unwritable: Mapping[str, int]) -> Iterator[Batch]:
     """Tell what was left blank because it is no date, or no telephone number."""
     for name, count in unwritable.items():
-        rule = (target.fields or {})[name]
-        file, kind = f"{target.source}.csv", "date" if rule.date else "telephone number"
+        is_date = any(way.date for way in (target.fields or {})[name].ways())
+        file, kind = f"{target.source}.csv", "date" if is_date else "telephone number"
         yield findings.batch("unwritable-value", file=file, stands_for=count, target=target.name, name=name, type=kind)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -104,12 +104,28 @@ class FieldsReader(TomlReader):
         if not entries and isinstance(given, dict):
             self.faults.append(f"{where}: needs at least one field; without the table, all columns are taken")
         self.check_twice(where, tuple(entries))
-        return {name: self.rule(f"{where}.{name}", source, name, entry) for name, entry in entries.items()}
+        for name in entries:
+            self.check_name(f"{where}.{name}", name)
+        return {name: self.ways(f"{where}.{name}", source, entry) for name, entry in entries.items()}
 
-    def rule(self, where: str, source: str, name: str, given: object) -> Rule:
-        """Read how one field is made."""
+    def ways(self, where: str, source: str, given: object) -> Rule:
+        """Read how one field is made: in one way, or in several of which the first counts whose `when` holds."""
+        if not isinstance(given, list):
+            return self.rule(where, source, given)
+        ways = [self.rule(f"{where}[{i}]", source, one) for i, one in enumerate(given)] or [Rule()]
+        if not given:
+            self.faults.append(f'{where}: is an empty list; it needs a table such as {{ from = "sourcedId" }}')
+        for i, one in enumerate(ways[:-1]):
+            if not one.when:
+                self.faults.append(f"{where}[{i}]: needs when, or those behind it are never asked")
+        rule = ways[-1]
+        for one in reversed(ways[:-1]):
+            rule = replace(one, otherwise=rule)
+        return rule
+
+    def rule(self, where: str, source: str, given: object) -> Rule:
+        """Read one way to make a field."""
         entry = self.table(where, given, ' such as { from = "sourcedId" }')
-        self.check_name(where, name)
         self.check_keys(f"{where}.", entry, FIELD_VERBS)
         if isinstance(given, dict) and sum(verb in entry for verb in BEGINNINGS) != 1:
             self.faults.append(f"{where}: needs exactly one of {', '.join(BEGINNINGS)}")

@@ -57,7 +57,7 @@ class Rule:
     """How one field of a target record is made. `template` alternates text and columns: text first, text last.
 
     `others` are columns that are asked where `column` is blank. `flags` are columns; the value is the list of the names
-    of those that are `true`.
+    of those that are `true`. `otherwise` makes the value of those records for which `when` does not hold.
     """
 
     column: str | None = None
@@ -75,14 +75,19 @@ class Rule:
     safe_id: bool = False
     default: str = ""
     case: Case | None = None
+    otherwise: "Rule | None" = None
+
+    def ways(self) -> tuple["Rule", ...]:
+        """Return this rule and those that come after it where `when` does not hold."""
+        return (self, *(self.otherwise.ways() if self.otherwise else ()))
 
     def sources(self) -> tuple[str, ...]:
         """Return the columns of the source table that the value is made of."""
         return (*self.template[1::2], *self.flags) if self.column is None else (self.column, *self.others)
 
     def columns(self) -> tuple[str, ...]:
-        """Return all columns of the source table that are read."""
-        return (*self.sources(), *names_in(self.when))
+        """Return all columns of the source table that are read, whichever way the value is made."""
+        return tuple(name for one in self.ways() for name in (*one.sources(), *names_in(one.when)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,10 @@ class Target:
         rules = [self.fields[name] for name in self.key]
         return len(rules) == 1 and replace(rules[0], safe_id=False) == Rule(column="sourcedId")
 
+    def ways(self) -> tuple[Rule, ...]:
+        """Return all ways in which fields are made."""
+        return tuple(way for rule in (self.fields or {}).values() for way in rule.ways())
+
     def columns(self) -> set[str] | None:
         """Return all columns of the source that are read, None if it is taken as it is."""
         if self.fields is None:
@@ -164,7 +173,7 @@ class Target:
         collected = {one.table for one in self.collect.values()}
         joins = [*self.joins.values(), *(join for one in self.collect.values() for join in one.joins.values())]
         collected |= {join.table for join in joins}
-        return collected | {rule.lookup for rule in (self.fields or {}).values() if rule.lookup}
+        return collected | {rule.lookup for rule in self.ways() if rule.lookup}
 
 
 Column = tuple[str, str]

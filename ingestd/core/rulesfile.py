@@ -261,6 +261,8 @@ class _Reader(FieldsReader):
         for name, most in self.table(where, given, " such as { location_id = 5 }").items():
             if name not in fields:
                 self.faults.append(f"{where}: {not_one_of(name, fields)}")
+            elif fields[name].otherwise:
+                self.faults.append(f"{where}.{name}: the field is made in several ways; a list that is spread, in one")
             elif fields[name].item is not None:
                 self.faults.append(f"{where}.{name}: the field takes one item of its list; take out either")
             elif type(most) is not int or not 2 <= most <= MOST_SPREAD:

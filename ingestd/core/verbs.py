@@ -1,6 +1,6 @@
 """The verbs of rules, over whole columns. Those of a field take an array of texts and return one of the same length."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -113,6 +113,15 @@ def joined(found: pd.DataFrame, count: int) -> pa.Array:
 def count_longer(values: pa.Array, most: int) -> int:
     """Return how many lists have more items than that."""
     return int(pc.sum(pc.greater_equal(pc.count_substring(values, ","), most)).as_py() or 0)
+
+
+def ways(rule: Rule, frame: pd.DataFrame) -> Iterator[tuple[Rule, Ints]]:
+    """Yield each way in which a field is made, with the positions of the records of which it makes the value."""
+    left = np.arange(len(frame))
+    for way in rule.ways():
+        holds = fulfils(frame.iloc[left], way.when) if way.otherwise else np.ones(len(left), bool)
+        yield way, left[holds]
+        left = left[~holds]
 
 
 def source(rule: Rule, frame: pd.DataFrame) -> pa.Array:

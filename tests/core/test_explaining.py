@@ -143,6 +143,17 @@ def rows_of_every_kind(target: Target) -> pd.DataFrame:
     return frame(**{**cells, "sourcedId": ["1", "2", "3"]})
 
 
+def test_of_several_ways_the_one_that_made_the_value_is_told() -> None:
+    """With the condition by which it was chosen, and the columns that it reads."""
+    field = '[{ from = "grades", item = 1, map = "kinds", when = { role = ["student"] } }, { from = "email" }]'
+    student = told(field, KINDS, role="student", grades="08", email="x@y")
+    assert (student.sources, student.unmapped, student.value) == (("grades",), "kinds", "")
+    assert [(one.verb, one.names) for one in student.steps][:2] == [("from", "grades"), ("when", "role is student")]
+    other = told(field, KINDS, role="aide", grades="08", email="x@y")
+    assert (other.sources, other.unmapped, other.value) == (("email",), None, "x@y")
+    assert [one.verb for one in other.steps] == ["from"]
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.stem))
 def test_what_is_told_is_what_is_done(path: Path) -> None:
     """The value that a field is said to have is the one that mapping gives it, in all rules that ship with ingestd."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from roster_world import SEED, TABLES, codes, frame, where
 
-from ingestd.core.mapping import KEY_JOIN, Mapped, compared, key_text, map_records, split_key
+from ingestd.core.mapping import KEY_JOIN, Mapped, compared, found_values, key_text, map_records, split_key
 from ingestd.core.model import Severity
 from ingestd.core.rules import Rules
 from ingestd.core.rulesfile import parse_rules
@@ -41,6 +41,68 @@ def mapped(fields: str, records: pd.DataFrame, head: str = HEAD, maps: str = "")
 def made(field: str, records: pd.DataFrame, maps: str = "") -> list[str]:
     """Return the values of one field."""
     return list(mapped(f"x = {field}", records, maps=maps).frame["x"])
+
+
+# Ways -------------------------------------------------------------------------------------------------------------
+
+MAILS = """[
+    { template = "{username}@students.example", when = { role = ["student"] } },
+    { template = "{username}@staff.example", when = { role = ["teacher"], username = true } },
+    { from = "email" },
+]"""
+
+
+def test_a_field_can_be_made_in_several_ways() -> None:
+    """The first whose `when` holds makes the value, records stay in their order; the last one makes what is left."""
+    roles, names = ["teacher", "aide", "student", "teacher", "student"], ["t", "a", "s", "", "z"]
+    people = users(role=roles, username=names, email=["1@x", "2@x", "3@x", "4@x", "5@x"])
+    assert made(MAILS, people) == ["t@staff.example", "2@x", "s@students.example", "4@x", "z@students.example"]
+    assert made(MAILS, people[:0]) == []
+
+
+def test_a_way_that_does_not_hold_says_nothing_of_the_record() -> None:
+    """Neither that its map lacks the value, nor that it cannot be written; and what is said is counted by map."""
+    field = """[
+        { from = "grades", item = 1, map = "kinds", when = { role = ["student"] } },
+        { from = "sms", phone = "US", when = { role = ["parent"] } },
+        { from = "role", map = "roles" },
+    ]"""
+    maps = '[maps.kinds]\n"09" = "High"\n[maps.roles]\n"aide" = "Helper"\n'
+    people = users(
+        role=["student", "student", "parent", "teacher", "aide"],
+        grades=["09", "99", "99", "99", "99"],
+        sms=["?", "?", "nobody", "?", "?"],
+    )
+    found = mapped(f"x = {field}", people, maps=maps)
+    assert list(found.frame["x"]) == ["High", "", "", "", "Helper"]
+    assert found.unmapped == {"kinds": 1, "roles": 1}
+    assert list(found.held) == [False, True, False, True, False]
+    assert [(one.code, one.count) for one in found.batches if one.code == "unwritable-value"] == [
+        ("unwritable-value", 1)
+    ]
+
+
+def test_maps_are_asked_by_the_ways_that_hold() -> None:
+    """`maps` lists each value that a map is asked for, once for a field, however many ways ask it."""
+    field = """[
+        { from = "grades", item = 1, map = "kinds", when = { role = ["student"] } },
+        { from = "grades", item = 2, map = "kinds", when = { role = ["teacher"] } },
+        { const = "none" },
+    ]"""
+    rules = rules_of(f"{HEAD}[table.fields]\n{ID}x = {field}\n{KINDS}")
+    people = users(role=["student", "teacher", "aide"], grades=["09,10", "09,10", "11,12"])
+    assert list(found_values(rules.targets[0], people, ORGS)) == [("kinds", "x", {"09": 1, "10": 1})]
+
+
+def test_a_field_reads_what_any_of_its_ways_reads() -> None:
+    """Columns, and the tables that are looked into."""
+    field = """[
+        { from = "orgSourcedIds", lookup = "orgs", take = "identifier", when = { role = ["aide"] } },
+        { from = "sms" },
+    ]"""
+    target = rules_of(f"{HEAD}[table.fields]\n{ID}x = {field}\n").targets[0]
+    assert target.columns() == {"sourcedId", "orgSourcedIds", "role", "sms"}
+    assert target.lookups() == {"orgs"}
 
 
 # Verbs ------------------------------------------------------------------------------------------------------------

@@ -195,8 +195,16 @@ SHAPES: Sequence[tuple[str, str, Toml, Toml]] = [
 
 
 @st.composite
-def fields(draw: st.DrawFn, source: str) -> Toml:
-    """Draw how a field is made."""
+def fields(draw: st.DrawFn, source: str) -> Toml | list[Toml]:
+    """Draw how a field is made: mostly in one way."""
+    others = draw(st.lists(ways(source), max_size=2)) if draw(st.sampled_from([False, False, True])) else []
+    made = [one for one in others if "when" in one]
+    return [*made, draw(ways(source))] if made else draw(ways(source))
+
+
+@st.composite
+def ways(draw: st.DrawFn, source: str) -> Toml:
+    """Draw one way to make a field."""
     made = dict(draw(st.sampled_from(SOURCES[source])))
     if draw(st.booleans()):
         made["default"] = "-"
@@ -216,9 +224,9 @@ def targets(draw: st.DrawFn, shape: tuple[str, str, Toml, Toml]) -> Toml:
     if not key:
         return {"name": name, "from": source, "on_absent": on_absent, **about}
     made: Toml = {"name": name, "from": source, "on_absent": on_absent, **about, "fields": {**key, **more}}
-    made["collect"] = {name: draw(st.sampled_from(ways)) for name, ways in COLLECTED[source].items()}
+    made["collect"] = {name: draw(st.sampled_from(every)) for name, every in COLLECTED[source].items()}
     made["where"] = draw(st.sampled_from(CONDITIONS[source]))
-    lists = [name for name, one in more.items() if "item" not in one]
+    lists = [name for name, one in more.items() if not isinstance(one, list) and "item" not in one]
     if draw(st.booleans()) and lists:
         made["spread"] = {lists[0]: 2}
     if draw(st.booleans()) and more:
