@@ -320,9 +320,15 @@ class Feed:
         held = self.held_run()
         return held is not None and not held.document.get("drop") and held.document["digest"] == plan.digest
 
-    def preview(self, path: Path | None) -> Prepared:
-        """Plan without a run: of a zip, of the held run, or of the snapshot alone. Nothing is changed."""
+    def preview(self, path: Path | None, *, ids: Ids | None = None) -> Prepared:
+        """Plan without a run: of a zip, of ids that change, of the held run, or of the snapshot alone.
+
+        Raises:
+            ConfigError: the ids cannot be changed.
+        """
         with self.store.locked():
+            if ids:
+                return self.runs.preview_ids(ids, never)
             if path is None and (held := self.held_run()):
                 return self.runs.preview_held(held, never)
             return self.runs.preview(path, never)

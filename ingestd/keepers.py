@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ingestd import database
 from ingestd.core.grace import Absences
+from ingestd.core.model import Hashes
 from ingestd.core.rekey import Ids
 from ingestd.database import quoted, signed
 
@@ -34,6 +35,28 @@ class Absent:
         names, numbers = [self._prefix + target] * len(absent), (absent.since.tolist(), absent.drops.tolist())
         rows = zip(names, signed(absent.keys), *numbers, strict=True)
         self._db.executemany("INSERT INTO absences VALUES (?, ?, ?, ?)", rows)
+
+
+class Rekeyed:
+    """Which keys owned target records of a sink had before; `prefix` tells sinks apart."""
+
+    def __init__(self, db: sqlite3.Connection, prefix: str = "") -> None:
+        self._db = db
+        self._prefix = prefix
+
+    def of(self, target: str) -> tuple[Hashes, Hashes]:
+        """Return former keys, and the key that the record of each has now."""
+        query = "SELECT old, new FROM rekeyed WHERE target = ?"
+        old, new = database.fetch(self._db, query, [pa.int64()] * 2, [self._prefix + target])
+        return database.hashes(old), database.hashes(new)
+
+    def keep(self, target: str, old: Hashes, new: Hashes) -> None:
+        """Keep that records got other keys."""
+        names, both = [self._prefix + target] * len(old), list(zip(signed(old), signed(new), strict=True))
+        changes = ((after, name, before) for name, (before, after) in zip(names, both, strict=True))
+        self._db.executemany("UPDATE rekeyed SET new = ? WHERE target = ? AND new = ?", changes)
+        rows = ((name, *pair) for name, pair in zip(names, both, strict=True))
+        self._db.executemany("INSERT OR REPLACE INTO rekeyed VALUES (?, ?, ?)", rows)
 
 
 class Renamed:

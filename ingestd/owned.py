@@ -19,7 +19,7 @@ from ingestd.core.plan import Owned
 from ingestd.core.rules import Target
 from ingestd.database import quoted, signed
 from ingestd.errors import ConfigError
-from ingestd.keepers import Absent, Found
+from ingestd.keepers import Absent, Found, Rekeyed
 from ingestd.ownedarrays import OwnedArrays, Pair, Settings, advance, sorted_pair, with_contents
 
 BY_RUN = ("made", "run")
@@ -46,7 +46,8 @@ class Standing:
 class OwnedRecords:
     """The owned target records of one sink. Writing happens inside the caller's transaction.
 
-    `absent` are those that wait to be removed, `found` is what the sink was found to have before a plan.
+    `absent` are those that wait to be removed, `found` is what the sink was found to have before a plan, `rekeyed` has
+    the keys that records had before.
     """
 
     def __init__(self, settings: Settings, db: sqlite3.Connection, arrays: Path, prefix: str) -> None:
@@ -56,7 +57,7 @@ class OwnedRecords:
         self._prefix = prefix
         self._whole = f"is_whole {prefix}" if prefix else "is_whole"
         self.seed = settings.seed
-        self.absent, self.found = Absent(db, prefix), Found(db, prefix)
+        self.absent, self.found, self.rekeyed = Absent(db, prefix), Found(db, prefix), Rekeyed(db, prefix)
 
     @property
     def is_whole(self) -> bool:
@@ -184,14 +185,16 @@ class OwnedRecords:
         rows = rows[np.argsort(group.keys[rows].view(np.int64))]  # in the order of the table, or SQLite is slow
         keys, contents = signed(group.keys[rows]), signed(group.contents[rows])
         if group.kind is Kind.REKEY:
-            new = key_text(group.frame.iloc[rows], group.new_key)
+            texts = key_text(group.frame.iloc[rows], group.new_key)
+            new = hash_ids(texts, self.seed)
             change = "SET key_hash = ?, key = ?, run = ? WHERE key_hash = ? AND active = 1"
-            renamed = zip(signed(hash_ids(new, self.seed)), new.to_pylist(), repeat(run), keys)
+            renamed = zip(signed(new), texts.to_pylist(), repeat(run), keys)
             self._db.executemany(f"UPDATE OR REPLACE {table} {change}", renamed)
+            self.rekeyed.keep(group.target, group.keys[rows], new)
         elif group.kind is not Kind.REMOVE:
-            texts = key_text(group.frame[list(group.key)].iloc[rows], group.key).to_pylist()
+            texts = key_text(group.frame[list(group.key)].iloc[rows], group.key)
             statement = f"INSERT INTO {table} ({', '.join(_OWNED)}) VALUES (?, ?, ?, 1, ?, ?) {_AGAIN}"
-            self._db.executemany(statement, zip(keys, contents, texts, repeat(run), repeat(run)))
+            self._db.executemany(statement, zip(keys, contents, texts.to_pylist(), repeat(run), repeat(run)))
         elif group.on_absent is OnAbsent.DELETE:
             self._db.executemany(f"DELETE FROM {table} WHERE key_hash = ?", ((key,) for key in keys))
         else:

@@ -33,7 +33,7 @@ class DriftTargets(Targets):
         target = mapped.target
         there = self._there(mapped)
         waiting = self.records.absent.of(target.name).keys
-        pinned = self.policy.pins.of(target.name, self.records.seed)
+        pinned = self._pinned(target)
         kept = [mapped.keys[mapped.held], waiting, *([pinned.records] if pinned else [])]
         actions = list(plan_target(mapped, there, np.concatenate(kept)))
         return list(spare(actions, pinned)) if pinned else actions

@@ -22,6 +22,7 @@ from ingestd.core.rekey import (
     Ids,
     Sides,
     affected,
+    keys_of,
     own_ids,
     parse_list,
     rename_owned,
@@ -118,8 +119,9 @@ class RekeyTargets(Targets):
         if not self.tables.has_changed(target.source):
             return super()._planned(mapped, owned)
         sides = self._sides(target)
-        pinned = self.policy.pins.of(target.name, self.records.seed)
+        pinned = self._pinned(target)
         if pinned:
+            pinned = pinned.following(*keys_of(sides))
             mapped = replace(mapped, held=mapped.held | is_member(mapped.keys, pinned.records))
         held = mapped.keys[mapped.held]
         taken = self.records.ever_owned(target.name, sides.after.keys)

@@ -19,6 +19,7 @@ from ingestd import config, occasions, pipeline, rekey
 from ingestd.core import document, report
 from ingestd.core.model import Batch, Mode, Plan, Severity
 from ingestd.core.order import check_sequence, supersedes
+from ingestd.core.rekey import Ids
 from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
 from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
@@ -155,6 +156,11 @@ class Runs:
         stages = self._stages(self._show, stop)
         package = self.filing.package(run.id, run.document.get("drop"))
         return self._prepare_occasion(run, self.today(), stages) or self._prepare(package, None, self.today(), stages)
+
+    def preview_ids(self, ids: Ids, stop: Stop) -> Prepared:
+        """Take a change of ids as far as the plan. Nothing is changed."""
+        stages, sinks = self._stages(self._show, stop), self.sinks.readers(is_applying=False)
+        return occasions.prepare_rekey(ids, self.store, self.policy, self.today(), stages, sinks)
 
     def _refuse_mismatch(self, run: Run) -> Prepared | None:
         """Refuse a drop that was not the one that its sender promised when it was claimed."""

@@ -67,6 +67,13 @@ def absences(db: sqlite_utils.Database) -> None:
     db.table("absences").create(columns, pk=("target", "key_hash"))
 
 
+@migrations()
+def keys_that_changed(db: sqlite_utils.Database) -> None:
+    """Make the table of what became of target records' keys, so that pins go with them."""
+    db.table("rekeyed").create({"target": str, "old": int, "new": int}, pk=("target", "old"))
+    db.table("rekeyed").create_index(["target", "new"])
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run as kept. `document` is what `ingestd show --json` prints; `token` is the sink's key to do it once."""

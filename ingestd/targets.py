@@ -19,7 +19,7 @@ from ingestd.core.columns import to_series
 from ingestd.core.grace import Absences, Grace, wait
 from ingestd.core.mapping import Mapped, found_values, key_text, map_records
 from ingestd.core.model import Actions, Batch, Breach, Kind
-from ingestd.core.pins import Stamp, plan_pinned, spare
+from ingestd.core.pins import Pinned, Stamp, plan_pinned, spare
 from ingestd.core.plan import Owned, plan_target
 from ingestd.core.rules import Collect, Joins, OnUnmapped, Target
 from ingestd.core.standing import REST, is_as_it_is, without_standing
@@ -103,7 +103,7 @@ class Targets:
         """Return the actions, but for what is pinned."""
         target = mapped.target
         owned = self._with_inactive(mapped, owned)
-        pinned = self.policy.pins.of(target.name, self.records.seed)
+        pinned = self._pinned(target)
         if pinned is None:
             return self._adopted(mapped, list(plan_target(mapped, owned, kept=mapped.keys[mapped.held])))
         pinned = replace(pinned, returning=np.sort(self.records.ever_owned(target.name, pinned.all)))
@@ -112,6 +112,11 @@ class Targets:
             self.pinned[target.name] = spared.left_out
         self.stamps.append(spared.stamp)
         return list(spare(self._adopted(mapped, spared.actions), pinned))
+
+    def _pinned(self, target: Target) -> Pinned | None:
+        """Return the pins of a target table, which go with records whose key changed; None if there are none."""
+        pinned = self.policy.pins.of(target.name, self.records.seed)
+        return pinned.following(*self.records.rekeyed.of(target.name)) if pinned else None
 
     def _adopted(self, mapped: Mapped, actions: Sequence[Actions]) -> Sequence[Actions]:
         """Return the actions, but that what the application has already is taken over instead of created."""

@@ -142,6 +142,13 @@ def added(before: Roster, table: str, *rows: Row) -> Roster:
     return after
 
 
+def renamed(before: Roster, prefix: str = "2026-") -> Roster:
+    """Return the roster with another sourcedId for every user, and all that refers to users changed with it."""
+    users = [{**one, "sourcedId": f"{prefix}{one['sourcedId']}"} for one in before["users"]]
+    enrollments = [{**one, "userSourcedId": f"{prefix}{one['userSourcedId']}"} for one in before["enrollments"]]
+    return {**before, "users": users, "enrollments": enrollments}
+
+
 # Zips -------------------------------------------------------------------------------------------------------------
 
 

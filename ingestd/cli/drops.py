@@ -1,8 +1,9 @@
 """Commands about drops: check, plan, apply, once, run."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -87,7 +88,7 @@ def plan(
 
     Without ZIP: the plan of the held run, or a new plan from the snapshot.
     """
-    from ingestd.cli import screen, story
+    from ingestd.cli import screen
     from ingestd.why import explain_plan
 
     if values and not with_why:
@@ -96,11 +97,18 @@ def plan(
         opened.runs.sinks.owned(sink)
         held = None if zip_path else opened.held_run()
         prepared = opened.preview(zip_path)
-        about = _planned(feed, held, prepared)
+        about = planned(feed, held, prepared)
         if sink:
             about["actions"] = prepared.shares[sink].plan.counts() if sink in prepared.shares else {}
         if with_why:
             about["why"] = explain_plan(opened, prepared, values=values, sink=sink)
+    finish_plan(about, as_json=as_json)
+
+
+def finish_plan(about: Mapping[str, Any], *, as_json: bool) -> NoReturn:
+    """Print a plan that was only looked at, and end."""
+    from ingestd.cli import screen, story
+
     if as_json:
         echo_json(about)
     else:
@@ -108,7 +116,8 @@ def plan(
     sys.exit(_exit_code(about))
 
 
-def _planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, Any]:
+def planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, Any]:
+    """Return what is printed of a plan, be it that of a held run."""
     document = prepared.document
     state = "rejected" if prepared.plan is None else "held" if prepared.breaches or held else "planned"
     return {
@@ -131,7 +140,7 @@ def _planned(feed: str, held: "Run | None", prepared: "Prepared") -> dict[str, A
     }
 
 
-def _exit_code(about: dict[str, Any]) -> int:
+def _exit_code(about: Mapping[str, Any]) -> int:
     counts = about["findings"]
     if about["state"] == "rejected" or counts.get("error") or counts.get("catastrophic"):
         return 1

@@ -7,6 +7,7 @@ import click
 
 from ingestd.cli import history
 from ingestd.cli.context import App, FeedName, echo_json, json_option, pass_app
+from ingestd.cli.drops import finish_plan, planned
 from ingestd.errors import UsageError
 
 
@@ -18,10 +19,11 @@ from ingestd.errors import UsageError
 @click.option(
     "--table", default="users", show_default=True, help="Whose ids they are, in a list without a column for it."
 )
+@click.option("--preview", is_flag=True, help="Show what would happen; nothing is changed.")
 @click.option("--suggest", is_flag=True, help="Change nothing; print the list that the held drop suggests.")
 @json_option
 @pass_app
-def rekey(app: App, feed: str, path: Path | None, table: str, suggest: bool, as_json: bool) -> None:
+def rekey(app: App, feed: str, path: Path | None, table: str, preview: bool, suggest: bool, as_json: bool) -> None:
     """Give records other sourcedIds; they stay who they are, in the application too.
 
     OLD_NEW.csv has the columns old and new, or table, old and new.
@@ -29,11 +31,13 @@ def rekey(app: App, feed: str, path: Path | None, table: str, suggest: bool, as_
     from ingestd.cli import screen
     from ingestd.rekey import lines_of, read_list
 
-    if suggest == bool(path):
+    if suggest == bool(path) or (preview and suggest):
         raise UsageError("name a list of ids, or ask for one with --suggest")
     if path:
         ids = read_list(path, table)
         with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
+            if preview:
+                finish_plan(planned(feed, None, opened.preview(None, ids=ids)), as_json=as_json)
             run = opened.change_ids(ids)
         history.finish(run, as_json=as_json)
     with app.feed(feed) as opened:

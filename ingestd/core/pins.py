@@ -47,6 +47,13 @@ class Pinned:
         """Return the keys of all records of which anything is pinned."""
         return np.sort(np.concatenate([_NONE, *self.keys.values()]))
 
+    def following(self, old: Hashes, new: Hashes) -> "Pinned":
+        """Return the same pins on the keys that records got in the place of others, too: they go with their records."""
+        keys = {
+            names: np.unique(np.concatenate([some, new[is_member(old, some)]])) for names, some in self.keys.items()
+        }
+        return replace(self, keys=keys)
+
     def stands_for(self, names: Fields) -> np.uint64:
         """Return what pins add to the content that is kept of their records."""
         return np.uint64(seed_of(self.seed, "pinned", *names))

@@ -187,8 +187,8 @@ def rename_owned(sides: Sides, owned: Owned, taken: Hashes, held: Hashes) -> tup
         taken: which of the new keys are owned, be it inactively.
         held: keys of desired records that are held back.
     """
-    was, became = _aligned(sides.before_rows, sides.after_rows)
-    old, new = sides.before.keys[was], sides.after.keys[became]
+    _, became = _aligned(sides.before_rows, sides.after_rows)
+    old, new = keys_of(sides)
     moves = (old != new) & _is_alone(old, sides.before.keys) & _is_alone(new, sides.after.keys)
     at = find_unsorted(old, owned.keys)
     chosen = np.flatnonzero(moves & (at >= 0) & ~np.isin(new, taken))
@@ -212,6 +212,12 @@ def rename_owned(sides: Sides, owned: Owned, taken: Hashes, held: Hashes) -> tup
     keys[at] = sides.after.keys[became]
     renamed = Owned(keys, owned.contents, lambda some: _fields_of(some, owned, keys[at], fields))
     return renamed, actions, stays
+
+
+def keys_of(sides: Sides) -> tuple[Hashes, Hashes]:
+    """Return the keys of target records before and after, of those that come of the same record."""
+    was, became = _aligned(sides.before_rows, sides.after_rows)
+    return sides.before.keys[was], sides.after.keys[became]
 
 
 def _aligned(before_rows: Ints, after_rows: Ints) -> tuple[Ints, Ints]:

@@ -7,7 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import FEED, Place, changed, documents_of, invoke, live_of, once, place, roster, without, zip_of
+from builders import (
+    FEED,
+    Place,
+    changed,
+    documents_of,
+    invoke,
+    live_of,
+    once,
+    place,
+    renamed,
+    roster,
+    without,
+    zip_of,
+)
 
 HEAD = 'pins = "pins/springfield.csv"\n'
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'
@@ -117,6 +130,26 @@ def test_a_pinned_record_is_not_removed_and_one_with_a_pinned_field_is(where: Pl
     once(where, zip_of(changed(DAY_1, "users", "U2", familyName="Fern")))
     assert emails(where)["U2"] == "own@x.example"
     assert live_of(where, "people", "name", key="id")["U2"] == "Fern"
+
+
+def test_pins_go_with_a_record_whose_id_changes(where: Place, tmp_path: Path) -> None:
+    """Once and again, in the run that changes the ids and in all that follow; their file names the key of old."""
+    for key in ("U1", "U2"):
+        mend(where, key, "own@x.example")
+    pin(where, "U1,", "U2,email")
+    once(where, zip_of(DAY_1))
+    before = DAY_1
+    for prefix in ("N-", "M-"):
+        day = renamed(before, prefix)
+        ids = zip(*([one["sourcedId"] for one in roster["users"]] for roster in (before, day)), strict=True)
+        (tmp_path / "ids.csv").write_text("\n".join(["old,new", *(f"{old},{new}" for old, new in ids)]))
+        assert invoke(where, "rekey", FEED, tmp_path / "ids.csv").code == 0
+        first, second, third = (one["sourcedId"] for one in day["users"])
+        before = changed(day, "users", first, email="new@x.example", familyName=prefix)
+        before = changed(before, "users", second, email="new@x.example", familyName=prefix)
+        assert once(where, zip_of(before)).code == 0
+        assert emails(where) == {first: "own@x.example", second: "own@x.example", third: "user3@springfield.example"}
+        assert live_of(where, "people", "name", key="id") == {first: "Family1", second: prefix, third: "Family3"}
 
 
 def test_the_guard_counts_updates_beside_pins_too(where: Place) -> None:

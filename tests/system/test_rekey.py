@@ -6,7 +6,6 @@ import pytest
 from builders import (
     FEED,
     Place,
-    Roster,
     breaches_of,
     changed,
     documents_of,
@@ -14,6 +13,7 @@ from builders import (
     live_of,
     once,
     place,
+    renamed,
     roster,
     row,
     rows_of,
@@ -58,13 +58,6 @@ kind = { from = "grades", item = 1, map = "kind" }
 [maps.kind]
 "09" = "High"
 """
-
-
-def renamed(before: Roster, prefix: str = "2026-") -> Roster:
-    """Return the roster with another sourcedId for every user, and all that refers to users changed with it."""
-    users = [{**one, "sourcedId": f"{prefix}{one['sourcedId']}"} for one in before["users"]]
-    enrollments = [{**one, "userSourcedId": f"{prefix}{one['userSourcedId']}"} for one in before["enrollments"]]
-    return {**before, "users": users, "enrollments": enrollments}
 
 
 DAY_2 = renamed(DAY_1)
@@ -251,6 +244,17 @@ def test_what_else_is_to_be_planned_is_guarded(tmp_path: Path) -> None:
     assert planned["actions"] == {"people": {"rekey": 1, "create": 0, "update": 30, "remove": 0}}
     assert invoke(where, "release", planned["run"], "--plan", planned["digest"]).code == 0
     assert live_of(where, "people", "kind", key="id")["N1"] == "Upper"
+
+
+def test_what_a_list_would_do_can_be_looked_at(held: Place) -> None:
+    """The plan that its run has, with reasons to consent or not; nothing is changed by looking."""
+    before = snapshot_of(held), target_of(held), states_of(held)
+    shown = invoke(held, "rekey", FEED, suggested(held), "--preview", "--json").json
+    assert shown["actions"]["users"] == {"rekey": 30, "create": 0, "update": 0, "remove": 0}
+    assert "30" in invoke(held, "rekey", FEED, suggested(held), "--preview").out
+    assert (snapshot_of(held), target_of(held), states_of(held)) == before
+    assert invoke(held, "rekey", FEED, suggested(held), "--json").json["digest"] == shown["digest"]
+    assert invoke(held, "rekey", FEED, "--suggest", "--preview").code == 2
 
 
 # Mistakes -----------------------------------------------------------------------------------------------------------
