@@ -45,13 +45,16 @@ class Fault:
 class Receiver:
     """The application. `faults` come first, one a request; then each request is answered as it should be.
 
-    `refuses` has the records, by target and key, on which actions fail, and with which reason. `odd` lists what nobody
-    should send: a signature or a form that is wrong, and what has no effect on what is there.
+    `refuses` has the records, by target and key, on which actions fail, and with which reason. Of a batch with one that
+    it `declines`, nothing is done, and the answer is that status; so it is with more than `most` records. `odd` lists
+    what nobody should send: a signature or a form that is wrong, and what has no effect on what is there.
     """
 
     tables: dict[str, Table] = field(default_factory=dict)
     faults: deque[Fault] = field(default_factory=deque)
     refuses: dict[tuple[str, Key], str] = field(default_factory=dict)
+    declines: dict[tuple[str, Key], int] = field(default_factory=dict)
+    most: int = 1_000_000
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
@@ -107,6 +110,11 @@ class Receiver:
 
     def _do_once(self, key: str, told: Mapping[str, Any]) -> None:
         if key in self._answers:
+            return
+        records = [(told["target"], key_of(told, one["key"])) for one in told["records"]]
+        declined = next((self.declines[one] for one in records if one in self.declines), None)
+        if declined or len(records) > self.most:
+            self._answers[key] = declined or 413, b"{}"
             return
         self.effects[key] += 1
         failed = [

@@ -12,7 +12,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -26,6 +26,8 @@ TYPE = "ingestd.actions.v1"
 """What is sent: another number is another form."""
 SIZE = 500
 """How many actions are in a batch unless the settings say otherwise."""
+PATIENCE = 8
+"""After so many single actions that are declined in a row, and none that is taken, batches are not cut up any more."""
 UNNAMED = "refused"
 """The reason of a failure that the receiver gives none for, or none that is a word."""
 FIRST, LONGEST = 1.0, 60.0
@@ -35,6 +37,8 @@ _WORD = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _PREFIX = "whsec_"
 _LATER = frozenset({408, 425, 429})
 """Answers by which nothing was done and which a later try changes."""
+_AS_IT_IS = frozenset({400, 413, 422})
+"""Answers that are about what is in the batch: cut up, most of it may be taken."""
 _NEVER = frozenset({401, 403, 404, 410})
 """Answers that are about the sender or the address: the next batch would get the same."""
 
@@ -53,6 +57,11 @@ class Parcel:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+    def halves(self) -> tuple["Parcel", "Parcel"]:
+        """Return it as two of the same number."""
+        middle = self.start + len(self) // 2
+        return replace(self, stop=middle), replace(self, start=middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +196,13 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Declined:
+    """Nothing of the batch was done, nor ever will be as it is; it may be a single action's fault."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Again:
     """The batch must be sent again: `wait` seconds from now, if the receiver said so.
 
@@ -205,7 +221,7 @@ class Refused:
     why: str
 
 
-Verdict = Settled | Again | Refused
+Verdict = Settled | Declined | Again | Refused
 
 
 def judge(status: int, body: bytes | None, retry_after: str | None, count: int, now: datetime) -> Verdict:
@@ -226,6 +242,8 @@ def judge(status: int, body: bytes | None, retry_after: str | None, count: int, 
         return Settled()
     if 300 <= status < 400 or status in _NEVER:
         return Refused(why)
+    if status in _AS_IT_IS:
+        return Declined(f"http-{status}")
     if 400 <= status < 500 and status not in _LATER:
         return Settled(dict.fromkeys(range(count), f"http-{status}"))
     return Again(why, parse_retry_after(retry_after, now), is_clean=status in _LATER)

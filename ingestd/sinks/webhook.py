@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from ingestd import __version__, secrets
 from ingestd.core import delivery
-from ingestd.core.delivery import Again, Parcel, Refused, Sender, Settled, Verdict
+from ingestd.core.delivery import Again, Declined, Parcel, Refused, Sender, Settled, Verdict
 from ingestd.core.model import Outcome, Plan
 from ingestd.core.rules import Rules
 from ingestd.errors import ConfigError, SinkError, TransientSinkError
@@ -31,6 +32,10 @@ _HEADERS = {
     "accept-encoding": "identity",
     "user-agent": f"ingestd/{__version__}",
 }
+
+
+Render = Callable[[Parcel], bytes]
+"""Returns a batch of the plan as it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class WebhookSink:
         self._circuit = Circuit()
         self._is_touched = False
         self._told: set[tuple[int, int]] = set()
+        self._declined = 0
 
     @classmethod
     def from_settings(
@@ -169,12 +175,13 @@ class WebhookSink:
     def _send(self, plan: Plan, begun: Begun, once: str, progress: Progress) -> Sequence[Outcome]:
         parcels = delivery.parcels(plan, begun.size)
         sender = Sender(begun.run, begun.at, len(parcels))
+        self._declined = 0
         found: list[tuple[Parcel, Mapping[int, str]]] = []
         for parcel in parcels:
             failed = begun.answers.get(parcel.number)
             if failed is None:
                 key = delivery.key_of(once, plan.digest, parcel.number)
-                failed = self._deliver(key, delivery.render(plan, parcel, sender), len(parcel), progress)
+                failed = self._settle(key, parcel, partial(delivery.render, plan, sender=sender), progress)
                 self._progress.answered(begun.id, parcel.number, failed)
             found.append((parcel, failed))
             if (begun.id, parcel.number) not in self._told:  # a try after this one tells of it no more
@@ -182,17 +189,36 @@ class WebhookSink:
                 progress(len(parcel))
         return delivery.outcomes(plan, found)
 
-    def _deliver(self, key: str, body: bytes, count: int, progress: Progress) -> Mapping[int, str]:
-        """Send a batch until it is answered; return which of its actions failed for good."""
+    def _settle(self, key: str, parcel: Parcel, render: Render, progress: Progress) -> Mapping[int, str]:
+        """Send a batch; return which of its actions failed for good.
+
+        One that is declined as it is is sent again in halves, so that what is wrong with one action costs no other.
+        """
+        match self._deliver(key, render(parcel), len(parcel), progress):
+            case Settled(failed):
+                self._declined = 0 if len(failed) < len(parcel) else self._declined
+                return failed
+            case Declined(reason):
+                self._declined += len(parcel) == 1
+                if len(parcel) == 1 or self._declined >= delivery.PATIENCE:
+                    return dict.fromkeys(range(len(parcel)), reason)
+        found: dict[int, str] = {}
+        for number, half in enumerate(parcel.halves()):
+            failed = self._settle(f"{key}_{number}", half, render, progress)
+            found |= {half.start - parcel.start + index: reason for index, reason in failed.items()}
+        return found
+
+    def _deliver(self, key: str, body: bytes, count: int, progress: Progress) -> Settled | Declined:
+        """Send a batch until it is answered."""
         began = self._world.steady()
         while True:
             if self._world.steady() < self._circuit.until:
                 raise TransientSinkError(self._circuit.why)
             match self._ask(key, body, count):
-                case Settled(failed):
+                case Settled() | Declined() as answer:
                     self._circuit = Circuit()
-                    self._is_touched = True
-                    return failed
+                    self._is_touched |= isinstance(answer, Settled)
+                    return answer
                 case Refused(why):
                     raise SinkError(f"the webhook sink takes nothing: {why}")
                 case Again(why, wait, is_clean):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ingestd.core import delivery
 from ingestd.core.columns import TEXT
-from ingestd.core.delivery import Again, Refused, Settled, Verdict, judge
+from ingestd.core.delivery import Again, Declined, Parcel, Refused, Settled, Verdict, judge
 from ingestd.core.model import Actions, Kind, Plan
 from ingestd.core.plan import make_plan
 
@@ -141,7 +141,18 @@ def test_a_batch_that_is_taken_is_done(status: int) -> None:
     assert said(status, None) == Settled({})
 
 
-@pytest.mark.parametrize("status", [400, 402, 405, 406, 409, 413, 415, 418, 422, 451, 499])
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_batch_that_is_declined_may_be_one_action_s_fault(status: int) -> None:
+    """It is about what is in it, or how much."""
+    assert said(status) == Declined(f"http-{status}")
+
+
+def test_halves_are_the_whole() -> None:
+    """Of odd numbers the second is the larger; both have its number."""
+    assert Parcel(7, 2, 10, 15).halves() == (Parcel(7, 2, 10, 12), Parcel(7, 2, 12, 15))
+
+
+@pytest.mark.parametrize("status", [402, 405, 406, 409, 415, 418, 451, 499])
 def test_a_batch_that_is_refused_has_failed(status: int) -> None:
     """All of it, for good, and the next may well be taken."""
     assert said(status) == Settled(dict.fromkeys(range(3), f"http-{status}"))
