@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import builders
+import places
 
 from ingestd.cli import main
 
@@ -165,8 +166,8 @@ def _serve() -> None:
 def _warm_up() -> None:
     """Have everything imported that is imported when it is first needed: by taking a drop in a place of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        where = builders.place(Path(folder))
-        builders.once(where, builders.zip_of(builders.roster(1)))
+        where = places.place(Path(folder))
+        places.once(where, builders.zip_of(builders.roster(1)))
     for name in ("ingestd.sinks.sql", "sqlalchemy.dialects.postgresql.psycopg", "psycopg"):
         importlib.import_module(name)
 

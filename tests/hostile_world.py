@@ -10,8 +10,8 @@ from itertools import count
 from pathlib import Path
 
 import paramiko
-from builders import Daemon, Place, daemon, invoke, place, wait_until
 from hostile_clients import OK, REMOVE, Address, Wire, sftp, text
+from places import Daemon, Place, daemon, invoke, place, wait_until
 
 US, OTHERS = "springfield", "shelbyville"
 CANARY = b"canary-7c1f: what only others may see"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
-from builders import wait_until
 from paramiko import PKey
+from places import wait_until
 
 from ingestd.core.doorman import Bounds
 from ingestd.server.accounts import Accounts

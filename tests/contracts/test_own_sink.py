@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import place, roster, run_ingestd, zip_of
+from builders import roster, zip_of
+from places import place, run_ingestd
 
 SINK = '''
 import json

@@ -23,21 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from builders import (
-    FEED,
-    Place,
-    Roster,
-    Row,
-    once,
-    place,
-    rows_of,
-    snapshot_of,
-    stamped_target_of,
-    tables_of,
-    take_drop,
-    zip_of,
-)
+from builders import Roster, Row, zip_of
 from corpus.sound import DAY_1, DAY_2, drop
+from places import FEED, Place, once, place, rows_of, snapshot_of, stamped_target_of, tables_of, take_drop
 
 from ingestd import log
 from ingestd.core.model import Batch

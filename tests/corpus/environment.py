@@ -14,12 +14,12 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import replace
 from pathlib import Path
 
-from builders import FEED, write_rules
 from corpus.order import BROKEN, TODAY, days, story
 from corpus.semantics_change import BEFORE, CROWD, with_cell
 from corpus.sets import PLAIN, sent
 from corpus.sound import DAY_1, DAY_2
 from corpus.story import Play, Scene, Story, Watcher
+from places import FEED, write_rules
 
 from ingestd import worker
 from ingestd.sinks.sqlite import SqliteSink

@@ -13,11 +13,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
-from builders import Roster, documents_of, write_rules
+from builders import Roster
 from corpus.semantics_deltas import RENAMED, delta, users
 from corpus.sets import FIRST, PLAIN, Sent, sent, without_rows
 from corpus.sound import DAY_1, DAY_2, canary, with_cells
 from corpus.story import QUIET, Play, Scene, Story, Watcher
+from places import documents_of, write_rules
 
 from ingestd import daemon
 

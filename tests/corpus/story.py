@@ -17,11 +17,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builders import (
+from builders import Roster, Row
+from corpus.case import CANARY, Made, _active_in, _digest, _live_in, _peak, bytes_of, logging_to
+from corpus.sets import FIRST
+from corpus.sound import DAY_1, DAY_2
+from fault_world import Server
+from places import (
     FEED,
     Place,
-    Roster,
-    Row,
     documents_of,
     invoke,
     once,
@@ -32,10 +35,6 @@ from builders import (
     states_of,
     take_drop,
 )
-from corpus.case import CANARY, Made, _active_in, _digest, _live_in, _peak, bytes_of, logging_to
-from corpus.sets import FIRST
-from corpus.sound import DAY_1, DAY_2
-from fault_world import Server
 
 from ingestd import daemon
 from ingestd.daemon import Clock

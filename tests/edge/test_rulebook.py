@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from builders import FEED, place, write_rules
+from places import FEED, place, write_rules
 
 from ingestd.config import load
 from ingestd.errors import ConfigError

@@ -17,7 +17,7 @@ from pathlib import Path
 import deeds
 import numpy as np
 import pytest
-from builders import wait_until
+from places import wait_until
 
 from ingestd import log, worker
 from ingestd.confine import Limits

@@ -16,29 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
+from builders import added, bad_line, changed, enrollment, klass, roster, user, without, zip_of
+from fault_world import DATA_CALLS, STRACE, Point, Server, points, serving
+from places import (
     FEED,
     Place,
-    added,
-    bad_line,
-    changed,
     documents_of,
-    enrollment,
-    klass,
     live_of,
     once,
     place,
-    roster,
     rows_of,
     snapshot_of,
     states_of,
     tables_of,
     target_of,
-    user,
-    without,
-    zip_of,
 )
-from fault_world import DATA_CALLS, STRACE, Point, Server, points, serving
 
 IS_FULL = os.environ.get("INGESTD_SWEEP") == "full"
 KILLS = {"first": 10, "next": 24, "adopt": 10}

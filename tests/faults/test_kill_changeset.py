@@ -6,9 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from builders import Place, added, changed, once, place, roster, states_of, user, zip_of
+from builders import added, changed, roster, user, zip_of
 from fault_world import DATA_CALLS, STRACE, points, serving
 from faults.test_kill_csvzip import ends_of_each_kind
+from places import Place, once, place, states_of
 
 SINK = '[[sinks]]\nkind = "changeset"\npath = "out"\n'
 DAY_1 = roster(4)

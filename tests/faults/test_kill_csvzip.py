@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from builders import Place, added, changed, once, place, roster, states_of, user, zip_of
+from builders import added, changed, roster, user, zip_of
 from fault_world import DATA_CALLS, STRACE, Point, Server, points, serving
+from places import Place, once, place, states_of
 
 SINK = '[[sinks]]\nkind = "csvzip"\npath = "out/{feed}.zip"\n'
 DAY_1 = roster(4)

@@ -16,22 +16,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from builders import (
-    Cells,
-    Place,
-    added,
-    changed,
-    once,
-    place,
-    roster,
-    rows_of,
-    states_of,
-    tables_of,
-    user,
-    without,
-    zip_of,
-)
+from builders import added, changed, roster, user, without, zip_of
 from fault_world import Child, Server, serving
+from places import Cells, Place, once, place, rows_of, states_of, tables_of
 from postgres_world import Database, Postgres
 from postgres_world import serving as serving_postgres
 

@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from builders import FEED, Place, added, changed, enrollment, place, roster, states_of, user, without, zip_of
+from builders import added, changed, enrollment, roster, user, without, zip_of
 from fault_world import Child, Server, serving
+from places import FEED, Place, place, states_of
 from receiver import SECRET, Fault, Receiver, receiving
 
 KILLS = int(os.environ.get("INGESTD_KILLS", "50"))

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from builders import wait_until
 from hostile_clients import Wire
 from hostile_world import CANARY, LIMITS, World, serving
+from places import wait_until
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@
 
 from itertools import cycle
 
-from builders import wait_until
 from hostile_clients import Address
 from hostile_crowds import contents, digests, flood, let_go, seconds_to_log_in, try_keys, upload_at_once
 from hostile_world import World
+from places import wait_until
 
 SILENT, HALF_OPEN, SECONDS = 100, 20, 5
 GOAL = 0.99

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from builders import Place, bad_line, place, roster, user, zip_of
+from builders import bad_line, roster, user, zip_of
 from examples import TIMES
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from places import Place, place
 
 from ingestd.core.state import State
 from ingestd.feed import Feed

@@ -13,9 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from builders import documents_of, members_of, roster
+from builders import members_of, roster
 from live.clients import CLIENTS, Client, Task
 from live.sites import QUIET, SITES, Site
+from places import documents_of
 
 NAME = "roster.zip"
 SECONDS = 4

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from builders import Place, command, invoke
 from live.clients import Door
 from live.openssh import PATIENCE, Sshd, make_key
 from live.relay import Relay
+from places import Place, command, invoke
 
 QUIET = 2.0
 """The quiet period in seconds: short, so that a client that stalls outlasts it."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from builders import documents_of, once, place, roster, zip_of
+from builders import roster, zip_of
 from live.clients import Client, Task, filepart, sftp
 from live.openssh import DAEMON, Sshd, block, make_key
+from places import documents_of, once, place
 
 from ingestd.claim import copy_drop, remove_drop
 from ingestd.filing import Filing

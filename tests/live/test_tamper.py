@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from builders import FEED, Place, changed, documents_of, once, place, roster, take_drop, target_of, zip_of
+from builders import changed, roster, zip_of
+from places import FEED, Place, documents_of, once, place, take_drop, target_of
 
 from ingestd.sources.base import Drop, look_of
 

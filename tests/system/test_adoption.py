@@ -8,22 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
-    FEED,
-    Place,
-    added,
-    changed,
-    documents_of,
-    invoke,
-    once,
-    place,
-    roster,
-    rows_of,
-    run_ingestd,
-    user,
-    write_rules,
-    zip_of,
-)
+from builders import added, changed, roster, user, zip_of
+from places import FEED, Place, documents_of, invoke, once, place, rows_of, run_ingestd, write_rules
 
 RULES = """
 [[table]]

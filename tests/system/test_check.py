@@ -2,15 +2,8 @@
 
 from pathlib import Path
 
-from builders import (
-    bad_line,
-    changed,
-    invoke,
-    members_of,
-    roster,
-    without,
-    zip_of,
-)
+from builders import bad_line, changed, members_of, roster, without, zip_of
+from places import invoke
 
 USERS = 30
 DAY_1 = roster(USERS)

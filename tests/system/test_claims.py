@@ -11,22 +11,20 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from builders import (
+from builders import changed, roster, zip_of
+from places import (
     PATIENCE,
     Daemon,
     Place,
-    changed,
     daemon,
     documents_of,
     invoke,
     live_of,
     place,
-    roster,
     snapshot_of,
     states_of,
     target_of,
     wait_until,
-    zip_of,
 )
 
 from ingestd.generate import district, write_zip

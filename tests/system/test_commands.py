@@ -10,26 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
+from builders import added, bad_line, changed, roster, user, without, zip_of
+from places import (
     FEED,
     Place,
-    added,
-    bad_line,
-    changed,
     documents_of,
     invoke,
     live_of,
     once,
     place,
-    roster,
     run_ingestd,
     snapshot_of,
     stamped_target_of,
     states_of,
-    user,
-    without,
     write_rules,
-    zip_of,
 )
 
 USERS = 30

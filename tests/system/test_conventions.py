@@ -9,20 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import (
-    FEED,
-    Place,
-    changed,
-    codes_of,
-    documents_of,
-    live_of,
-    members_of,
-    place,
-    roster,
-    states_of,
-    take_drop,
-    zip_of,
-)
+from builders import changed, members_of, roster, zip_of
+from places import FEED, Place, codes_of, documents_of, live_of, place, states_of, take_drop
 
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken

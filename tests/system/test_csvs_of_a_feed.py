@@ -3,7 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from builders import Place, changed, once, place, roster, states_of, without, write_rules, zip_of
+from builders import changed, roster, without, zip_of
+from places import Place, once, place, states_of, write_rules
 
 SINK = """
 [[sinks]]

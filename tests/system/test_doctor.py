@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from builders import FEED, Done, Place, invoke, once, place, roster, zip_of
+from builders import roster, zip_of
+from places import FEED, Done, Place, invoke, once, place
 
 from ingestd.config import load as load_config
 from ingestd.config.models import Server

@@ -4,24 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
-    FEED,
-    Place,
-    Roster,
-    added,
-    changed,
-    enrollment,
-    invoke,
-    klass,
-    once,
-    place,
-    roster,
-    row,
-    user,
-    without,
-    write_rules,
-    zip_of,
-)
+from builders import Roster, added, changed, enrollment, klass, roster, row, user, without, zip_of
+from places import FEED, Place, invoke, once, place, write_rules
 
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'
 SCOPE = FREE + '\n[scope]\norgs = ["S1"]\n'

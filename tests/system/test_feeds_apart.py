@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from builders import Place, place, roster, rows_of, states_of, zip_of
+from builders import roster, zip_of
 from contracts.test_webhook_faults import FINAL, PASSING
 from intake_world import PATIENCE, Log, kept_log, running
+from places import Place, place, rows_of, states_of
 from receiver import SECRET, Receiver, receiving
 
 from ingestd.daemon import Pace

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import FEED, Place, live_of, place, write_rules
+from places import FEED, Place, live_of, place, write_rules
 from story_days import overlay, pack_day
 
 GOLDEN = Path(__file__).parents[1] / "golden"

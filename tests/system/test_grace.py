@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import FEED, Place, Roster, added, changed, documents_of, invoke, live_of, place, roster, without, zip_of
+from builders import Roster, added, changed, roster, without, zip_of
+from places import FEED, Place, documents_of, invoke, live_of, place
 
 from ingestd.store import Store
 from schemas import shapes

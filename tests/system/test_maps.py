@@ -4,7 +4,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from builders import FEED, Place, changed, invoke, once, place, roster, write_rules, zip_of
+from builders import changed, roster, zip_of
+from places import FEED, Place, invoke, once, place, write_rules
 
 RULES = """
 [[table]]

@@ -5,22 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from builders import (
-    FEED,
-    Place,
-    changed,
-    codes_of,
-    documents_of,
-    invoke,
-    live_of,
-    once,
-    place,
-    roster,
-    states_of,
-    user,
-    without,
-    zip_of,
-)
+from builders import changed, roster, user, without, zip_of
+from places import FEED, Place, codes_of, documents_of, invoke, live_of, once, place, states_of
 
 DAY_1 = roster(30)
 STAMP = "2026-11-25T00:00:00.000Z"

@@ -7,20 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
-    FEED,
-    Place,
-    changed,
-    documents_of,
-    invoke,
-    live_of,
-    once,
-    place,
-    renamed,
-    roster,
-    without,
-    zip_of,
-)
+from builders import changed, renamed, roster, without, zip_of
+from places import FEED, Place, documents_of, invoke, live_of, once, place
 
 HEAD = 'pins = "pins/springfield.csv"\n'
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'

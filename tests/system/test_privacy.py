@@ -9,23 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import (
-    FEED,
-    Done,
-    Place,
-    Roster,
-    added,
-    csv_of,
-    documents_of,
-    invoke,
-    pack,
-    place,
-    roster,
-    row,
-    run_ingestd,
-    user,
-    zip_of,
-)
+from builders import Roster, added, csv_of, pack, roster, row, user, zip_of
+from places import FEED, Done, Place, documents_of, invoke, place, run_ingestd
 
 from ingestd.arrays import DATA
 from ingestd.columnfiles import COLUMNS

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 import rosters
-from builders import FEED, Place, invoke, pack, place, rows_of, tables_of
+from builders import pack
 from formats import apple, canvas, sds
+from places import FEED, Place, invoke, place, rows_of, tables_of
 from rosters import completed, files_of
 from story_days import overlay, pack_day
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import Place, changed, once, place, roster, states_of, zip_of
+from builders import changed, roster, zip_of
 from fault_world import STRACE, Point, points, serving
+from places import Place, once, place, states_of
 from remote_world import Keys, openssh
 
 from ingestd.feed import Feed

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import (
+from builders import roster, zip_of
+from places import (
     FEED,
     Daemon,
     Done,
@@ -16,13 +17,11 @@ from builders import (
     live_of,
     once,
     place,
-    roster,
     run_ingestd,
     snapshot_of,
     states_of,
     target_of,
     wait_until,
-    zip_of,
 )
 
 from ingestd.generate import district, write_zip

@@ -3,28 +3,22 @@
 from pathlib import Path
 
 import pytest
-from builders import (
+from builders import changed, renamed, roster, row, user, without, zip_of
+from places import (
     FEED,
     Place,
     breaches_of,
-    changed,
     documents_of,
     invoke,
     live_of,
     once,
     place,
-    renamed,
-    roster,
-    row,
     rows_of,
     snapshot_of,
     stamped_target_of,
     states_of,
     target_of,
-    user,
-    without,
     write_rules,
-    zip_of,
 )
 
 DAY_1 = roster(30)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import FEED, Place, daemon, documents_of, invoke, place, roster, states_of, target_of, zip_of
+from builders import roster, zip_of
+from places import FEED, Place, daemon, documents_of, invoke, place, states_of, target_of
 from remote_world import Keys, lay, openssh
 
 SOURCE = """

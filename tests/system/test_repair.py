@@ -7,24 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
+from builders import added, changed, roster, user, without, zip_of
+from places import (
     FEED,
     Place,
-    added,
     breaches_of,
-    changed,
     documents_of,
     invoke,
     live_of,
     once,
     place,
-    roster,
     snapshot_of,
     states_of,
     target_of,
-    user,
-    without,
-    zip_of,
 )
 
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'

@@ -2,22 +2,8 @@
 
 from pathlib import Path
 
-from builders import (
-    FEED,
-    added,
-    changed,
-    codes_of,
-    documents_of,
-    enrollment,
-    invoke,
-    live_of,
-    once,
-    place,
-    roster,
-    rows_of,
-    user,
-    zip_of,
-)
+from builders import added, changed, enrollment, roster, user, zip_of
+from places import FEED, codes_of, documents_of, invoke, live_of, once, place, rows_of
 
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'
 PLACES = """

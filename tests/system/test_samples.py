@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import Place, codes_of, documents_of, invoke, live_of, once, pack, place, states_of
+from builders import pack
+from places import Place, codes_of, documents_of, invoke, live_of, once, place, states_of
 
 SAMPLES = Path(os.environ.get("INGESTD_SAMPLES", ""))
 

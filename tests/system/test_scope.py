@@ -3,27 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders import (
-    FEED,
-    Place,
-    Roster,
-    added,
-    breaches_of,
-    changed,
-    codes_of,
-    csv_of,
-    documents_of,
-    invoke,
-    live_of,
-    once,
-    place,
-    roster,
-    row,
-    rows_of,
-    snapshot_of,
-    user,
-    zip_of,
-)
+from builders import Roster, added, changed, csv_of, roster, row, user, zip_of
+from places import FEED, Place, breaches_of, codes_of, documents_of, invoke, live_of, once, place, rows_of, snapshot_of
 
 FREE = '\n[limits]\nupdate = "100%"\ndelete = "100%"\nper_org_delete = "100%"\n'
 GUARDIAN = user(50, sourcedId="G1", role="guardian", agentSourcedIds="U1")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from builders import FEED, Daemon, Place, daemon, invoke, place, roster, wait_until, zip_of
+from builders import roster, zip_of
+from places import FEED, Daemon, Place, daemon, invoke, place, wait_until
 from sftp_world import make_key
 
 CLAIM_WITHIN = 10.0

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 import pytest
-from builders import FEED, Place, added, changed, documents_of, invoke, once, place, roster, rows_of, user, zip_of
+from builders import added, changed, roster, user, zip_of
+from places import FEED, Place, documents_of, invoke, once, place, rows_of
 
 from ingestd.cli import main
 from ingestd.cli.context import SinkName

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from builders import wait_until
 from paramiko import Ed25519Key
+from places import wait_until
 from sftp_world import DEADLINE, FEED, Served, make_key, serving
 
 from ingestd.core.doorman import Bounds

@@ -6,28 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
-    FEED,
-    TABLES,
-    Done,
-    Place,
-    Roster,
-    changed,
-    codes_of,
-    csv_of,
-    documents_of,
-    enrollment,
-    invoke,
-    live_of,
-    members_of,
-    once,
-    pack,
-    place,
-    roster,
-    states_of,
-    without,
-    zip_of,
-)
+from builders import TABLES, Roster, changed, csv_of, enrollment, members_of, pack, roster, without, zip_of
+from places import FEED, Done, Place, codes_of, documents_of, invoke, live_of, once, place, states_of
 
 SAMPLES = os.environ.get("INGESTD_SAMPLES")
 OURS = """

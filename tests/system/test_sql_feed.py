@@ -3,21 +3,8 @@
 from pathlib import Path
 
 import pytest
-from builders import (
-    Place,
-    added,
-    changed,
-    documents_of,
-    invoke,
-    once,
-    place,
-    roster,
-    run_ingestd,
-    states_of,
-    user,
-    without,
-    zip_of,
-)
+from builders import added, changed, roster, user, without, zip_of
+from places import Place, documents_of, invoke, once, place, run_ingestd, states_of
 from postgres_world import Database, Postgres
 
 ADOPT = """

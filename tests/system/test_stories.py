@@ -6,28 +6,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import (
+from builders import added, bad_line, changed, enrollment, klass, roster, row, user, without, zip_of
+from places import (
     FEED,
     Place,
-    added,
-    bad_line,
-    changed,
     documents_of,
-    enrollment,
     invoke,
-    klass,
     live_of,
     once,
     place,
-    roster,
-    row,
     snapshot_of,
     states_of,
     target_of,
-    user,
-    without,
     write_rules,
-    zip_of,
 )
 
 from ingestd.feed import Feed

@@ -8,22 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import (
-    FEED,
-    Place,
-    added,
-    changed,
-    documents_of,
-    invoke,
-    once,
-    place,
-    roster,
-    rows_of,
-    states_of,
-    user,
-    without,
-    zip_of,
-)
+from builders import added, changed, roster, user, without, zip_of
+from places import FEED, Place, documents_of, invoke, once, place, rows_of, states_of
 from receiver import SECRET, Fault, Receiver, receiving
 
 from ingestd.errors import StoppingError
