@@ -4,6 +4,7 @@ The store keeps the checksum of the file that goes with it, within its transacti
 state than the store's, is not read, and nothing need be synced. Without it the store itself is read, which is slower.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -50,12 +51,16 @@ class OwnedArrays:
         return parts["keys"].view(np.uint64), parts["contents"].view(np.uint64)
 
     def save(self, target: str, pair: Pair) -> None:
-        """Write those of a target table, to be taken for good once the caller's transaction is over."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Write those of a target table, to be taken for good once the caller's transaction is over.
+
+        Where they cannot be written there are none, and the store is read.
+        """
         path = self._path(target)
-        following = path.with_suffix(".next")
-        checksum = arrays.write(following, {"keys": pair[0], "contents": pair[1]})
-        following.replace(path)  # whoever has mapped the one before keeps it
+        following, checksum = path.with_suffix(".next"), ""
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            checksum = arrays.write(following, {"keys": pair[0], "contents": pair[1]})
+            following.replace(path)  # whoever has mapped the one before keeps it
         self._settings.set_meta(self._name(target), checksum)
 
     def _name(self, target: str) -> str:

@@ -1,7 +1,6 @@
 """The world that the tests of intake and daemon need: files, a clock that does not run, a feed that keeps a diary."""
 
 import os
-import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from ingestd.daemon import Clock, Ended, Intake, Reason, Requests, Taken, run
+from ingestd.daemon import Clock, Taken
 from ingestd.sources.base import Drop, Sighting, Source, look_of
 
 PATIENCE = 20.0
@@ -206,43 +205,3 @@ def hear(ear: socket.socket, line: str) -> list[str]:
     while line not in heard:
         heard += ear.recv(4096).decode().splitlines()
     return heard
-
-
-class Daemon:
-    """`run` in a thread of its own, which the test ends by a request."""
-
-    def __init__(self, intakes: Sequence[Intake], **words: Any) -> None:
-        self.requests: Requests = queue.SimpleQueue()
-        self.ended: Ended | None = None
-        self._thread = threading.Thread(target=self._run, args=(intakes,), kwargs=words, daemon=True)
-        self._thread.start()
-
-    def _run(self, intakes: Sequence[Intake], **words: Any) -> None:
-        self.ended = run(intakes, requests=self.requests, **words)
-
-    def end(self, reason: Reason | None = Reason.STOP) -> Ended:
-        """Ask it to end, and return how it did."""
-        self.requests.put(reason)
-        self._thread.join(PATIENCE)
-        assert self.ended is not None, "the daemon did not end"
-        return self.ended
-
-
-@contextmanager
-def running(intakes: Sequence[Intake], **words: Any) -> Iterator[Daemon]:
-    """Run the daemon and end it, whatever the test does."""
-    daemon = Daemon(intakes, **words)
-    try:
-        yield daemon
-    finally:
-        daemon.end()
-
-
-def once_at_work(other: Diary, drops: Sequence[Drop] = ()) -> Callable[[float], Sequence[Drop]]:
-    """Return a scan that finds these once the other feed is at work."""
-
-    def scan(_now: float) -> Sequence[Drop]:
-        assert other.wait_for("work")
-        return drops
-
-    return scan

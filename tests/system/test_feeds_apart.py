@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from builders import roster, zip_of
 from contracts.test_webhook_faults import FINAL, PASSING
-from intake_world import PATIENCE, Log, kept_log, running
+from daemon_world import running
+from intake_world import PATIENCE, Log, kept_log
 from places import Place, place, rows_of, states_of
 from receiver import SECRET, Receiver, receiving
 

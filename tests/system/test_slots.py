@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Event
 
-from intake_world import PATIENCE, Diary, Shelf, once_at_work, running
+from daemon_world import once_at_work, running
+from intake_world import PATIENCE, Diary, Shelf
 
 from ingestd.daemon import Pace
 from ingestd.slots import MOST, Slots, lent
