@@ -84,7 +84,7 @@ def carry(before: Path, after: Path) -> None:
 
 
 def _parts(folder: Path) -> list[Path]:
-    parts = folder.iterdir() if folder.exists() else ()
+    parts = (path for path in folder.iterdir() if path.name.isdigit()) if folder.exists() else ()
     return sorted(parts, key=lambda path: int(path.name))
 
 

@@ -34,17 +34,19 @@ _HELD: ContextVar[BoundedSemaphore | None] = ContextVar("held slot", default=Non
 def lent() -> Iterator[None]:
     """Let another feed have this one's slot while the block waits for somebody else's machine.
 
-    Sinks use it around what a receiver that hangs can draw out. Outside of a daemon's slot it does nothing.
+    Sinks use it around what a receiver that hangs can draw out. Without a slot, or within such a block, it does nothing.
     """
     held = _HELD.get()
     if held is None:
         yield
         return
+    token = _HELD.set(None)
     held.release()
     try:
         yield
     finally:
         held.acquire()
+        _HELD.reset(token)
 
 
 @contextmanager

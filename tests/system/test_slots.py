@@ -87,7 +87,7 @@ def test_a_slot_is_given_back_once() -> None:
     """However the block ends, and whatever was lent within it."""
     slots = Slots(1)
     for fault in (None, OSError("the receiver is away")) * MOST:
-        with suppress(OSError), slots.taken(0.01) as has_slot, lent():
+        with suppress(OSError), slots.taken(0.01) as has_slot, lent(), lent():
             assert has_slot
             end(fault)
     with slots.taken(0.01) as first, slots.taken(0.01) as second:
