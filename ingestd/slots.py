@@ -34,7 +34,7 @@ _HELD: ContextVar[BoundedSemaphore | None] = ContextVar("held slot", default=Non
 def lent() -> Iterator[None]:
     """Let another feed have this one's slot while the block waits for somebody else's machine.
 
-    Sinks use it around what a receiver that hangs can draw out. Without a slot, or within such a block, it does nothing.
+    Sinks use it around what a receiver that hangs can draw out. Without a slot, or within such a block, it is idle.
     """
     held = _HELD.get()
     if held is None:
