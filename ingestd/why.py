@@ -285,7 +285,7 @@ def _general(store: Store, records: OwnedRecords, policy: Policy) -> Iterator[tu
         if store.meta(name, value) != value:
             yield words.get(name, (name, f"the {name} changed"))
     if not records.is_whole:
-        yield "unfinished", "an earlier run left it undone"
+        yield "unfinished", "an earlier run left it undone, or the sink is new"
 
 
 def _read(target: Target) -> set[str] | None:

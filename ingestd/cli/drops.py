@@ -99,6 +99,7 @@ def plan(
         prepared = opened.preview(zip_path)
         about = planned(feed, held, prepared)
         if sink:
+            about["sink"] = sink
             about["actions"] = prepared.shares[sink].plan.counts() if sink in prepared.shares else {}
         if with_why:
             about["why"] = explain_plan(opened, prepared, values=values, sink=sink)

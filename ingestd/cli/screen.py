@@ -139,23 +139,23 @@ def left_out(document: Mapping[str, Any]) -> RenderableType | None:
     return Group(Text("What was left out", "bold"), *_bullets(told)) if told else None
 
 
-_COUNTED = (Kind.CREATE, Kind.UPDATE, Kind.REMOVE)
-
-
 def sinks(document: Mapping[str, Any]) -> RenderableType | None:
     """Return what is planned for each sink, what failed, why nothing was done in it; None if there is but one."""
     every = document.get("sinks") or {}
-    rows = [
-        (
-            name,
-            *(sum(counts[kind] for counts in one["actions"].values()) for kind in _COUNTED),
-            sum(len(each["failed"]) for each in one.get("outcomes") or ()),
-            one.get("error") or "",
-        )
-        for name, one in every.items()
-    ]
-    names = ("sink", *(f"{kind}#" for kind in _COUNTED), "failed#", "what is wrong")
+    planned = {name: _totals(one["actions"]) for name, one in every.items()}
+    kinds = [kind for kind in Kind if kind is not Kind.REKEY or any(one[kind] for one in planned.values())]
+    rows: list[tuple[Any, ...]] = [(name, *(planned[name][kind] for kind in kinds)) for name in every]
+    names = ["sink", *(f"{kind}#" for kind in kinds)]
+    if any("outcomes" in one for one in every.values()):
+        failed = [sum(len(each["failed"]) for each in one["outcomes"]) for one in every.values()]
+        wrong = [one.get("error") or "" for one in every.values()]
+        rows = [(*row, *more) for row, *more in zip(rows, failed, wrong, strict=True)]
+        names += ["failed#", "what is wrong"]
     return table("Sink by sink", names, rows) if rows else None
+
+
+def _totals(planned: Mapping[str, Mapping[str, int]]) -> dict[Kind, int]:
+    return {kind: sum(counts.get(kind, 0) for counts in planned.values()) for kind in Kind}
 
 
 def not_done(document: Mapping[str, Any]) -> RenderableType | None:
@@ -242,13 +242,17 @@ def print_plan(about: Mapping[str, Any], out: Console, *reasons: RenderableType)
         findings(about["listed_findings"]) if about["listed_findings"] else None,
         left_out(about),
         changeset(about["changeset"], _changed(about["state"])) if about["changeset"] else None,
-        actions(about["actions"], "Actions planned") if about["actions"] else Text("Nothing to do."),
+        actions(about["actions"], _planned_for(about)) if about["actions"] else Text("Nothing to do."),
         sinks(about),
         not_done(about),
         *reasons,
         f"Digest: {about['digest']}" if about["digest"] else None,
         _steps(report.judge(about).steps[1:]) if about["run"] else None,
     )
+
+
+def _planned_for(about: Mapping[str, Any]) -> str:
+    return f"Actions planned for {about['sink']}" if about.get("sink") else "Actions planned"
 
 
 def print_check(name: str, found: Mapping[str, Any], out: Console) -> None:
