@@ -68,7 +68,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (report.number, report.plural, report.friendly, report.sentence)
+    words = (report.number, report.occasion, report.plural, report.friendly, report.sentence)
     environment.filters |= {word.__name__: word for word in (*words, report.moment, report.duration)}
     return environment.get_template("report.html.j2")
 

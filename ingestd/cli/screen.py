@@ -210,7 +210,7 @@ def _print(out: Console, *parts: RenderableType | None) -> None:
 def print_run(document: Mapping[str, Any], out: Console) -> None:
     """Print a run: its verdict, what came, what is wrong, what changed, what is done, what to do next."""
     verdict = report.judge(document)
-    head = _head(document["state"], document["run"], document.get("drop") or "planned again without a drop")
+    head = _head(document["state"], document["run"], report.occasion(document))
     is_rejected = document["state"] == "rejected"
     reasons = () if is_rejected else verdict.reasons  # why it is rejected, the findings tell
     is_done = document["state"] in _DONE

@@ -19,6 +19,19 @@ _FRIENDLY = {
 _NAME = re.compile(r"\S*[.a-z0-9][.A-Z]\S*")  # a file's name, or one in camelCase: left as it is written
 
 
+def occasion(document: Document) -> str:
+    """Return what a run is for: its drop, ids that change, a sink to compare with, a run to undo, or nothing new."""
+    if document.get("drop"):
+        return str(document["drop"])
+    if document.get("rekey"):
+        return f"{plural(sum(document['rekey'].values()), 'id')} changed"
+    if document.get("reconcile"):
+        return f"what others changed in {document['reconcile']}"
+    if document.get("undo"):
+        return f"the reverse of {document['feed']}.{document['undo']}"
+    return "planned again without a drop"
+
+
 def number(value: int) -> str:
     """Return a count with thousands separators: `1,776`."""
     return f"{value:,}"
