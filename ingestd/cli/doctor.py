@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--network", is_flag=True, help="Speak to the vendors' servers too.")
+@click.option("--network", is_flag=True, help="Speak to the vendors' servers and to the applications too.")
 @json_option
 @pass_app
 def doctor(app: App, network: bool, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestd.config import Config, FolderSource, SftpSource
+from ingestd.doctor.applications import look_at_applications
 from ingestd.doctor.check import Check, State, User, fault, ok, stat_of
 from ingestd.doctor.folders import look_at_state
 from ingestd.doctor.inboxes import lease_right, look_at_inbox, look_at_inotify
@@ -34,7 +35,7 @@ def configuration(problems: Sequence[str]) -> Iterator[Check]:
 def examine(config: Config, *, network: bool = False) -> Iterator[Check]:
     """Yield all that there is to say of a configured machine but `look_at_machine`, inbox by inbox, feed by feed.
 
-    Vendors' servers are spoken to only with `network`.
+    Vendors' servers and applications are spoken to only with `network`.
     """
     user = _daemon(config.state_dir)
     sources = [one for feed in config.feeds.values() for one in feed.sources]
@@ -58,6 +59,8 @@ def examine(config: Config, *, network: bool = False) -> Iterator[Check]:
     pushes = [push for feed in config.feeds.values() for sink in feed.sinks for push in sink.push]
     for remote in (*(one for one in sources if isinstance(one, SftpSource)), *pushes):
         yield from look_at_remote(account_of(remote), remote.path, network=network)
+    for feed in config.feeds.values() if network else ():
+        yield from look_at_applications(feed, config.state_dir)
 
 
 def _daemon(state_dir: Path) -> User:

@@ -99,6 +99,32 @@ class Forwarding(Protocol):
         ...
 
 
+@runtime_checkable
+class Reachable(Protocol):
+    """A sink that can tell whether its application is there and lets it in. `ingestd doctor --network` asks."""
+
+    def try_out(self) -> None:
+        """Go as far as that, and change nothing.
+
+        Raises:
+            SinkError: the application is away, or is not the one it should be, or does not let us in.
+        """
+        ...
+
+
+def reachable_sink(kind: str, settings: Mapping[str, Any], folder: Path, rules: Rules) -> Reachable | None:
+    """Return the sink of that kind, as `open_sink` does, if it can tell whether its application is there.
+
+    Raises:
+        ConfigError: as `open_sink`.
+    """
+    found = next(iter(entry_points(group=GROUP, name=kind)), None)
+    if found is None or not hasattr(_class_of(found), "try_out"):
+        return None
+    sink = open_sink(kind, settings, folder, rules)
+    return sink if isinstance(sink, Reachable) else None
+
+
 def unreadable(target: Target, kind: str) -> str:
     """Return what is wrong when a table's rules adopt and a sink of that kind cannot tell what it has."""
     return f"table.{target.name}.adopt: a sink of kind {kind!r} cannot tell what the application has; take adopt out"

@@ -167,6 +167,16 @@ class WebhookSink:
                 self._progress.forget(begun.id)
             raise
 
+    def try_out(self) -> None:
+        """Read the secret to sign with, and connect; nothing is sent."""
+        self._keys()
+        try:
+            self._client.reach()
+        except UnansweredError as error:
+            raise TransientSinkError(f"the webhook sink: {error.why}") from None
+        except OSError as error:
+            raise SinkError(f"the webhook sink failed on this machine: {type(error).__name__}") from None
+
     def close(self) -> None:
         """Close the connection and the file."""
         self._client.close()

@@ -1,10 +1,12 @@
 """One exchange with a webhook over HTTP: a request, and the whole answer to it within a time, or none."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -62,6 +64,25 @@ class WebhookClient:
         if self._runner is None:
             self._runner = asyncio.Runner()
         return self._runner.run(self._post(body, headers))
+
+    def reach(self) -> None:
+        """Connect, have the server prove who it is, and say nothing.
+
+        Raises:
+            UnansweredError: it cannot be reached, or has no certificate that is trusted.
+            OSError: the certificates to trust cannot be read.
+        """
+        parts = urlsplit(self._url)
+        trusted = ssl.create_default_context(cafile=self._ca) if parts.scheme == "https" else None
+        host, port = parts.hostname or "", parts.port or (443 if trusted else 80)
+        try:
+            with socket.create_connection((host, port), self._connect_timeout) as line:
+                if trusted:
+                    trusted.wrap_socket(line, server_hostname=host).close()
+        except ssl.SSLCertVerificationError:
+            raise UnansweredError("its certificate is not one that is trusted", is_clean=True) from None
+        except OSError:
+            raise UnansweredError("it cannot be reached", is_clean=True) from None
 
     def close(self) -> None:
         """Close the connection."""
