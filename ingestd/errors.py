@@ -1,5 +1,6 @@
 """Exceptions are for the world; what is wrong with a drop is a finding. One class per party at fault."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Self
 
@@ -67,3 +68,9 @@ class UnrecordedError(IngestdError):
 
 class StoppingError(IngestdError):
     """The daemon is asked to stop and the run has been abandoned at a safe point; it is resumed at the next start."""
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether a fault may be gone soon without anybody's doing: someone is away or busy, or there is no room."""
+    passing = (TransientSinkError, OSError, sqlite3.OperationalError)
+    return isinstance(error, passing) and not isinstance(error, FileNotFoundError)

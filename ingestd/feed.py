@@ -10,6 +10,7 @@ import structlog
 
 from ingestd import config, rekey
 from ingestd.claim import copy_drop, digest_of
+from ingestd.core import retrying
 from ingestd.core.model import Plan
 from ingestd.core.order import next_of
 from ingestd.core.rekey import Ids
@@ -17,15 +18,14 @@ from ingestd.core.rules import Rules
 from ingestd.core.state import UNFINISHED, WAITING, State
 from ingestd.errors import UsageError
 from ingestd.feedloop import Taken
-from ingestd.guarding import changed_ids
 from ingestd.intake import PATIENCE, Claims, finish_claim
 from ingestd.opening import open_served, open_source
 from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
-from ingestd.runs import Clock, Runs, Stop, utc_now
+from ingestd.runs import Runs
 from ingestd.sources.base import Drop, Source, look_of
-from ingestd.stages import Show, Stages, never
+from ingestd.stages import Clock, Show, Stages, Stop, never, utc_now
 from ingestd.store import Run
 
 
@@ -102,20 +102,26 @@ class Feed:
             self._to_retry = ()
 
     def is_due(self, wall: datetime) -> bool:
-        """Return whether today's tick is still to come."""
-        return self.store.meta("last_tick", "") < self._due(wall).isoformat()
+        """Return whether today's tick is still to come, or the newest failed run is to be tried again."""
+        failed = self.store.runs(State.FAILED, limit=1)
+        return self._is_tick_due(wall) or any(retrying.is_due(run.document, wall) for run in failed)
 
     def tick(self, wall: datetime, stop: Stop) -> None:
-        """Once a day at `apply_at`, in the feed's own time: try again what failed, and plan anew without a drop."""
+        """Try again what failed; once a day at `apply_at`, in the feed's own time, plan anew without a drop, too."""
         if not self.is_due(wall):
             return
         with self.store.locked():
-            is_first = not self.store.meta("last_tick", "")
+            is_daily, is_first = self._is_tick_due(wall), not self.store.meta("last_tick", "")
             self.store.set_meta("last_tick", self._due(wall).isoformat())
-            if not is_first:  # the first day has nothing behind it
-                self._go_on(stop)
-                self._retry(stop)
+            if is_daily and is_first:  # the first day has nothing behind it
+                return
+            self._go_on(stop)
+            self._retry(stop)
+            if is_daily:
                 self.replan(stop)
+
+    def _is_tick_due(self, wall: datetime) -> bool:
+        return self.store.meta("last_tick", "") < self._due(wall).isoformat()
 
     def _set_aside(self, folder: Path) -> None:
         """Keep the drop of a run that the store does not know: the store is from a backup.
@@ -243,19 +249,6 @@ class Feed:
         run = self.runs.begin(number, self.filing.spool(number), None, "", origin)
         done = self.runs.process(run, stop)
         return done if done.state is not State.APPLIED else None
-
-    def suggest_ids(self) -> Ids:
-        """Return which ids the held run's drop has changed, as far as it can be told.
-
-        Raises:
-            UsageError: no drop is held.
-        """
-        with self.store.locked():
-            held = self.held_run()
-            path = self.filing.package(held.id, held.document.get("drop")) if held else None
-            if path is None:
-                raise UsageError(f"no drop of {self.name} is held; a list is made of one that is")
-            return rekey.ids_of(changed_ids(self.runs.preview(path, never).settled, self.store))
 
     def release(self, run: str, digest: str, stop: Stop = never) -> Run:
         """Consent to a held run: apply it if its plan is still the one that was looked at (law 4).

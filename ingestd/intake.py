@@ -23,9 +23,9 @@ from ingestd.feedloop import describe
 from ingestd.loose import copy_loose
 from ingestd.policy import package_limits
 from ingestd.reading import completeness
-from ingestd.runs import Runs, Stop
+from ingestd.runs import Runs
 from ingestd.sources.base import Drop
-from ingestd.stages import Stages
+from ingestd.stages import Stages, Stop
 from ingestd.store import Run
 from ingestd.unpack import Completeness, Verdict
 

@@ -9,20 +9,28 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from ingestd import config, occasions, pipeline, rekey
-from ingestd.core import document, report
+from ingestd.core import document, report, retrying
 from ingestd.core.model import Batch, Mode, Plan, Severity
 from ingestd.core.order import check_sequence, supersedes
 from ingestd.core.rekey import Ids
 from ingestd.core.rules import Rules
 from ingestd.core.state import WAITING, State
-from ingestd.errors import IngestdError, SinkError, StaleDigestError, StoppingError, UnrecordedError, WorkerError
+from ingestd.errors import (
+    IngestdError,
+    SinkError,
+    StaleDigestError,
+    StoppingError,
+    UnrecordedError,
+    WorkerError,
+    may_pass,
+)
 from ingestd.examine import Examined
 from ingestd.feedloop import describe
 from ingestd.feedsinks import Fault, FeedSinks, Outcomes
@@ -31,20 +39,10 @@ from ingestd.pipeline import Prepared
 from ingestd.policy import package_limits, policy_of
 from ingestd.reading import read_package
 from ingestd.rulebook import pins_of
-from ingestd.stages import Show, Stages, Unseen
+from ingestd.stages import Clock, Show, Stages, Stop, Unseen
 from ingestd.store import Run, Store, present
 from ingestd.unpack import PackageFault
 from schemas import shapes
-
-Clock = Callable[[], datetime]
-"""Gives the time of day, in UTC."""
-Stop = Callable[[], bool]
-"""Says whether to stop at the next safe point."""
-
-
-def utc_now() -> datetime:
-    """Return the time of day."""
-    return datetime.now(UTC)
 
 
 class Runs:
@@ -120,8 +118,10 @@ class Runs:
     def _fail(self, run: Run, error: Exception, stages: Stages) -> Run:
         """Keep the run as failed."""
         partly = {"partly_done": True} if isinstance(error, SinkError) and error.is_partly_done else {}
+        kept = self.store.run(run.id)
         about = {"error": _told(error), "stages": stages.seconds, **partly}
-        return self.end(self.store.run(run.id), State.FAILED, about, None)
+        about |= retrying.after_failure(kept.document, self.clock(), may_pass=may_pass(error))
+        return self.end(kept, State.FAILED, about, None)
 
     def _run(self, run: Run, stages: Stages, digest: str | None) -> Run:
         if run.state is State.RECEIVED and digest is None and (twin := self.twin(run)):
@@ -259,7 +259,7 @@ class Runs:
         return self.close_run(self.store.move(run, state, self._ended(run, state, about)), batches)
 
     def _ended(self, run: Run, state: State, about: Mapping[str, Any]) -> dict[str, Any]:
-        passed = {"waits_for", "partly_done"} if state is State.APPLIED else {"waits_for"}
+        passed = {"waits_for", "retry_at", *(("partly_done", "tries") if state is State.APPLIED else ())}
         known = {name: one for name, one in run.document.items() if name not in passed}
         return {**known, "error": None, **about, "state": str(state), "finished_at": self._now()}
 

@@ -4,9 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from ingestd.errors import StoppingError
+
+Clock = Callable[[], datetime]
+"""Gives the time of day, in UTC."""
+Stop = Callable[[], bool]
+"""Says whether to stop at the next safe point."""
 
 
 class Show(Protocol):
@@ -29,6 +35,11 @@ class Unseen:
         """Do nothing."""
 
 
+def utc_now() -> datetime:
+    """Return the time of day."""
+    return datetime.now(UTC)
+
+
 def never() -> bool:
     """Say that nobody asks to stop."""
     return False
@@ -39,7 +50,7 @@ class Stages:
     """Measures stages in seconds, tells a watcher, and stops a run between two stages when asked to."""
 
     show: Show = field(default_factory=Unseen)
-    stop: Callable[[], bool] = never
+    stop: Stop = never
     clock: Callable[[], float] = time.monotonic
     seconds: dict[str, float] = field(default_factory=dict)
     peak: int = 0

@@ -23,9 +23,8 @@ from ingestd.config import load as load_config
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken
 from ingestd.rulebook import rules_of
-from ingestd.runs import Stop, utc_now
 from ingestd.sources.base import Drop
-from ingestd.stages import Show, Stages
+from ingestd.stages import Show, Stages, Stop, utc_now
 from ingestd.store import Store
 from schemas import shapes
 

@@ -30,6 +30,7 @@ def rekey(app: App, feed: str, path: Path | None, table: str, preview: bool, sug
     """
     from ingestd.cli import screen
     from ingestd.rekey import lines_of, read_list
+    from ingestd.suggest import suggest_ids
 
     if suggest == bool(path) or (preview and suggest):
         raise UsageError("name a list of ids, or ask for one with --suggest")
@@ -41,7 +42,7 @@ def rekey(app: App, feed: str, path: Path | None, table: str, preview: bool, sug
             run = opened.change_ids(ids)
         history.finish(run, as_json=as_json)
     with app.feed(feed) as opened:
-        found = opened.suggest_ids()
+        found = suggest_ids(opened)
     if as_json:
         echo_json(found)
     else:

@@ -31,8 +31,7 @@ from ingestd import log
 from ingestd.core.model import Batch
 from ingestd.feed import Feed
 from ingestd.feedloop import Taken
-from ingestd.runs import Stop
-from ingestd.stages import Show, Stages
+from ingestd.stages import Show, Stages, Stop
 from ingestd.store import Store
 from schemas import shapes
 

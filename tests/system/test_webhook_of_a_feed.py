@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from places import FEED, Place, documents_of, invoke, once, place, rows_of, stat
 from receiver import SECRET, Fault, Receiver, receiving
 
 from ingestd.errors import StoppingError
+from ingestd.sinks.webhook import WebhookSink, World
 
 SINK = """
 [[sinks]]
@@ -119,6 +120,48 @@ def test_a_receiver_that_is_away_loses_nothing(where: Place, receiver: Receiver)
     receiver.faults.clear()
     assert invoke(where, "retry", f"{FEED}.1").code == 0
     assert (states_of(where), len(active(receiver))) == (["applied"], 4)
+
+
+def test_a_receiver_that_is_away_is_met_when_it_is_back(where: Place, receiver: Receiver) -> None:
+    """The daemon comes again in a minute, in two, and so on, without a drop and before the next day's tick."""
+    now = datetime.fromisoformat("2026-11-26T02:00:00+00:00")
+
+    def seconds() -> float:
+        return now.timestamp()
+
+    world = World(seconds, seconds, lambda _seconds: None)
+    receiver.faults.extend([Fault(503)] * 99)
+    with closing(where.feed(clock=lambda: now)) as feed:
+        (one,) = feed.settings.sinks
+        feed.runs.sinks.put(
+            one.key, WebhookSink.from_settings(one.settings, where.state, feed.runs.policy.rules, world)
+        )
+        feed.tick(now, lambda: False)  # today's
+        feed.take_file(where.drop(zip_of(DAY_1)))
+        seen = []
+        for minute in range(16):
+            if minute == 9:
+                receiver.faults.clear()
+            now = datetime.fromisoformat(f"2026-11-26T02:{minute:02}:00+00:00")
+            if feed.is_due(now):
+                feed.tick(now, lambda: False)
+                seen.append((minute, states_of(where)))
+    assert seen == [(1, ["failed"]), (3, ["failed"]), (7, ["failed"]), (15, ["applied"])]
+    assert len(active(receiver)) == 4
+    assert not {"retry_at", "tries"} & set(last(where))
+
+
+def test_a_receiver_that_refuses_us_waits_for_somebody(where: Place, receiver: Receiver) -> None:
+    """To ask again and again would change nothing; the day's tick and `retry` do."""
+    receiver.faults.append(Fault(401))
+    now = datetime.fromisoformat("2026-11-26T02:00:00+00:00")
+    with closing(where.feed(clock=lambda: now)) as feed:
+        feed.tick(now, lambda: False)
+        feed.take_file(where.drop(zip_of(DAY_1)))
+        assert (states_of(where), last(where)["retry_at"]) == (["failed"], None)
+        assert not feed.is_due(now + timedelta(hours=20))
+        feed.tick(now + timedelta(days=1), lambda: False)
+    assert states_of(where) == ["applied"]
 
 
 @pytest.mark.parametrize("fault", [None, Fault(503)], ids=["between two batches", "before a pause"])

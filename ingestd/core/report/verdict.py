@@ -9,7 +9,7 @@ from typing import Any
 from ingestd.core.model import Severity
 from ingestd.core.report.breaches import breach_sentences
 from ingestd.core.report.groups import Group, Note, group_findings
-from ingestd.core.report.words import Document, number, plural, sentence
+from ingestd.core.report.words import Document, moment, number, plural, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +193,9 @@ def _judge_failed(document: Document) -> Verdict:
     of = f"{number(done)} of {plural(done + failed, 'action')} were carried out."
     reason, word, told = _FAILED["digest" in document]
     fault = (sentence(document["error"]),) if document.get("error") else ()
+    soon = f" at {moment(document['retry_at'])}" if document.get("retry_at") else ""
     steps = (
-        Step("Nothing is lost, and nothing needs to be sent again: it is tried again, and does what is left."),
+        Step(f"Nothing is lost, and nothing needs to be sent again: it is tried again{soon}, and does what is left."),
         Step("Have it tried now, once the fault is mended.", f"ingestd retry {document['run']}"),
         Step("See what is left to do.", f"ingestd plan {document['feed']}"),
         Step("Look for what is wrong on this machine.", "ingestd doctor"),
