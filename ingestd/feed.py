@@ -30,7 +30,10 @@ from ingestd.store import Run
 
 
 class Feed:
-    """One feed, as the daemon and the commands drive it. `waiting` has the drops that are not whole yet."""
+    """One feed, as the daemon and the commands drive it.
+
+    `waiting` has the drops that are not whole yet, `finished` the runs that came to a state here.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class Feed:
         self.name = settings.key
         self.settings = settings
         self.runs = Runs(settings, rules, state_dir, show=show, clock=clock, stages=stages)
-        self.store, self.filing = self.runs.store, self.runs.filing
+        self.store, self.filing, self.finished = self.runs.store, self.runs.filing, self.runs.finished
         fetched, loose_csv = state_dir / "fetched" / self.name, settings.loose_csv
         sources = [open_source(one, fetched, loose_csv=loose_csv) for one in settings.sources]
         patience = {source.path: one.incomplete_after for source, one in zip(sources, settings.sources, strict=True)}
@@ -59,11 +62,6 @@ class Feed:
         self._own: set[str] = set()
         self._to_retry: Sequence[str] = ()
         self._log = structlog.get_logger().bind(feed=self.name)
-
-    @property
-    def finished(self) -> Sequence[Run]:
-        """Return the runs that came to a state here."""
-        return self.runs.finished
 
     def close(self) -> None:
         """Let go of the store and the sink."""
@@ -102,9 +100,8 @@ class Feed:
             self._to_retry = ()
 
     def is_due(self, wall: datetime) -> bool:
-        """Return whether today's tick is still to come, or the newest failed run is to be tried again."""
-        failed = self.store.runs(State.FAILED, limit=1)
-        return self._is_tick_due(wall) or any(retrying.is_due(run.document, wall) for run in failed)
+        """Return whether today's tick is still to come, or something that failed is to be tried again."""
+        return self._is_tick_due(wall) or bool(self._late(wall))
 
     def tick(self, wall: datetime, stop: Stop) -> None:
         """Try again what failed; once a day at `apply_at`, in the feed's own time, plan anew without a drop, too."""
@@ -117,8 +114,16 @@ class Feed:
                 return
             self._go_on(stop)
             self._retry(stop)
-            if is_daily:
+            late = [run.id for run in self._late(wall) if run.state is State.APPLIED]
+            if is_daily or late:
+                self.store.set_meta("seen_to", *late or [""])
                 self.replan(stop)
+
+    def _late(self, wall: datetime) -> list[Run]:
+        """Return of the newest runs that failed, and that were applied but not in all sinks, those to be seen to."""
+        newest = [run for state in (State.FAILED, State.APPLIED) for run in self.store.runs(state, limit=1)]
+        seen_to = self.store.meta("seen_to", "")
+        return [run for run in newest if retrying.is_due(run.document, wall) and run.id != seen_to]
 
     def _is_tick_due(self, wall: datetime) -> bool:
         return self.store.meta("last_tick", "") < self._due(wall).isoformat()

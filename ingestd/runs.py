@@ -247,6 +247,9 @@ class Runs:
                 self.store.set_meta(name, value)
             told = {name: _told(error) for name, error in faults.items()}
             about = {**document.about_sinks(run.document, done, told), "stages": stages.seconds}
+            if faults:
+                before = next((one.document for one in self.store.runs(State.APPLIED, limit=1)), {})
+                about |= retrying.after_failure(before, self.clock(), may_pass=any(map(may_pass, faults.values())))
             applied = self.store.move(run, State.APPLIED, self._ended(run, State.APPLIED, about))
         with suppress(OSError):  # derived: made again from the versions when they are next wanted
             self.store.snapshot.publish()

@@ -122,33 +122,47 @@ def test_a_receiver_that_is_away_loses_nothing(where: Place, receiver: Receiver)
     assert (states_of(where), len(active(receiver))) == (["applied"], 4)
 
 
-def test_a_receiver_that_is_away_is_met_when_it_is_back(where: Place, receiver: Receiver) -> None:
-    """The daemon comes again in a minute, in two, and so on, without a drop and before the next day's tick."""
+def seen_minute_by_minute(where: Place, receiver: Receiver, fault: Fault) -> list[tuple[int, list[str]]]:
+    """Take a drop while the receiver is away, which is back after nine minutes: when is what done, without a drop?"""
     now = datetime.fromisoformat("2026-11-26T02:00:00+00:00")
 
     def seconds() -> float:
         return now.timestamp()
 
-    world = World(seconds, seconds, lambda _seconds: None)
-    receiver.faults.extend([Fault(503)] * 99)
+    receiver.faults.extend([fault] * 99)
     with closing(where.feed(clock=lambda: now)) as feed:
-        (one,) = feed.settings.sinks
-        feed.runs.sinks.put(
-            one.key, WebhookSink.from_settings(one.settings, where.state, feed.runs.policy.rules, world)
-        )
+        settings = {one.key: one.settings for one in feed.settings.sinks}["webhook"]
+        world, rules = World(seconds, seconds, lambda _seconds: None), feed.runs.policy.rules
+        feed.runs.sinks.put("webhook", WebhookSink.from_settings(settings, where.state, rules, world))
         feed.tick(now, lambda: False)  # today's
         feed.take_file(where.drop(zip_of(DAY_1)))
         seen = []
-        for minute in range(16):
+        for minute in range(40):
             if minute == 9:
                 receiver.faults.clear()
             now = datetime.fromisoformat(f"2026-11-26T02:{minute:02}:00+00:00")
             if feed.is_due(now):
                 feed.tick(now, lambda: False)
                 seen.append((minute, states_of(where)))
+    return seen
+
+
+def test_a_receiver_that_is_away_is_met_when_it_is_back(where: Place, receiver: Receiver) -> None:
+    """The daemon comes again in a minute, in two, and so on, before the next day's tick."""
+    seen = seen_minute_by_minute(where, receiver, Fault(503))
     assert seen == [(1, ["failed"]), (3, ["failed"]), (7, ["failed"]), (15, ["applied"])]
     assert len(active(receiver)) == 4
     assert not {"retry_at", "tries"} & set(last(where))
+
+
+def test_a_receiver_beside_another_sink_is_met_when_it_is_back(where: Place, receiver: Receiver) -> None:
+    """What it lacks is planned anew each time; once it has all of it, there is nothing left to do."""
+    beside(where)
+    seen = seen_minute_by_minute(where, receiver, Fault(429))
+    assert [minute for minute, _ in seen] == [1, 3, 7, 15]
+    assert seen[-1][1] == ["applied"] * 5
+    assert len(active(receiver)) == 4
+    assert last(where)["sinks"]["webhook"]["error"] is None
 
 
 def test_a_receiver_that_refuses_us_waits_for_somebody(where: Place, receiver: Receiver) -> None:
