@@ -126,6 +126,19 @@ def test_failed_counts_what_was_done() -> None:
     assert "nothing needs to be sent again" in verdict.steps[0].text
 
 
+def test_when_it_is_tried_again_is_told() -> None:
+    """Of a run that failed, and of one of which a sink lacks its part; without a time it is the next run."""
+    at = {"retry_at": "2026-11-26T02:05:00+00:00"}
+    down = {"sinks": {"crm": {"actions": {}, "outcomes": [], "error": "away"}}}
+    for about, told in (
+        ({**failed(), **at}, "it is tried again at 2026-11-26 02:05 UTC, and does what is left."),
+        ({**failed(), "retry_at": None}, "it is tried again, and does what is left."),
+        ({**applied(), **down, **at}, "Have what failed tried now, not at 2026-11-26 02:05 UTC."),
+        ({**applied(), **down}, "Have what failed tried now, not at the next run."),
+    ):
+        assert any(step.text.endswith(told) for step in report.judge(about).steps)
+
+
 @pytest.mark.parametrize(
     "state",
     ["received", "rejected", "held", "applying", "applied", "failed", "duplicate", "discarded", "superseded"],

@@ -182,7 +182,8 @@ def _judge_applied(document: Document) -> Verdict:
     down = {name: one["error"] for name, one in (document.get("sinks") or {}).items() if one.get("error")}
     reasons += [f"Nothing was done in the sink {name}: {error}" for name, error in down.items()]
     if failed or down:
-        steps.append(Step("Have what failed tried now, not at the next run.", f"ingestd retry {document['run']}"))
+        later = _again_at(document) or " at the next run"
+        steps.append(Step(f"Have what failed tried now, not{later}.", f"ingestd retry {document['run']}"))
     told = "The drop is good." if not kept else "The drop is good but for the records that were held back."
     tone = "wait" if failed or down else "good"
     return Verdict(tone, "Applied", _changes(document), ("ACCEPTED", told), tuple(reasons), tuple(steps))
@@ -193,9 +194,9 @@ def _judge_failed(document: Document) -> Verdict:
     of = f"{number(done)} of {plural(done + failed, 'action')} were carried out."
     reason, word, told = _FAILED["digest" in document]
     fault = (sentence(document["error"]),) if document.get("error") else ()
-    soon = f" at {moment(document['retry_at'])}" if document.get("retry_at") else ""
+    again = f"it is tried again{_again_at(document)}, and does what is left."
     steps = (
-        Step(f"Nothing is lost, and nothing needs to be sent again: it is tried again{soon}, and does what is left."),
+        Step(f"Nothing is lost, and nothing needs to be sent again: {again}"),
         Step("Have it tried now, once the fault is mended.", f"ingestd retry {document['run']}"),
         Step("See what is left to do.", f"ingestd plan {document['feed']}"),
         Step("Look for what is wrong on this machine.", "ingestd doctor"),
@@ -203,6 +204,11 @@ def _judge_failed(document: Document) -> Verdict:
     partly = "a part of its changes is, or may be, carried out." if document.get("partly_done") else ""
     meaning = of if done else partly or "nothing has been changed."
     return Verdict("bad", "Failed", meaning, (word, told), (reason, *fault), steps)
+
+
+def _again_at(document: Document) -> str:
+    """Say when the daemon tries again by itself, if it does before the next day."""
+    return f" at {moment(document['retry_at'])}" if document.get("retry_at") else ""
 
 
 def _say_held_back(count: int) -> str:
