@@ -1,10 +1,12 @@
 """Options of the whole suite."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from examples import examples
 from hypothesis import settings
+from intake_world import Log, kept_log
 from postgres_world import Postgres, serving
 
 settings.register_profile("laws", examples(100))
@@ -14,6 +16,29 @@ settings.load_profile("laws")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--accept`: what comes out today is what is expected from now on."""
     parser.addoption("--accept", action="store_true", help="rewrite the expected files of tests/golden")
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """Keep what is logged."""
+    with kept_log() as kept:
+        yield kept
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """Return an empty inbox."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """Return a vendor's empty folder."""
+    folder = tmp_path / "export"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,12 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import pytest
 from intake_world import (
     PATIENCE,
     Diary,
-    Log,
     Ticker,
-    kept_log,
 )
 
 from ingestd.daemon import Ended, Intake, Pace, Reason, Requests, Taken, run
@@ -60,21 +56,6 @@ def once_at_work(other: Diary, drops: Sequence[Drop] = ()) -> Callable[[float], 
         return drops
 
     return scan
-
-
-@pytest.fixture(autouse=True)
-def log() -> Iterator[Log]:
-    """Keep what is logged."""
-    with kept_log() as kept:
-        yield kept
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    """Return an empty inbox."""
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
 
 
 def take_away(drop: Drop, _stop: Callable[[], bool]) -> Taken:

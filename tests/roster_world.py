@@ -219,3 +219,11 @@ class World:
         """Return the live records of a table by sourcedId, filled cells only."""
         rows = self.snapshot.read_live(table).to_dict("records")
         return {row["sourcedId"]: {str(name): cell for name, cell in row.items() if cell} for row in rows}
+
+
+def world_after(folder: Path, day: Mapping[str, Sequence[Row]]) -> Iterator[World]:
+    """Give a feed that has taken its first drop, and close it."""
+    made = World(folder)
+    made.take(day)
+    yield made
+    made.store.close()

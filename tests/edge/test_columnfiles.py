@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from roster_world import World, frame, org, user
+from roster_world import World, frame, org, user, world_after
 
 from ingestd import columnfiles
 from ingestd.arrays import DATA
@@ -20,10 +20,7 @@ DAY = {"orgs": [org("O1"), org("O2")], "users": USERS}
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Give a feed that has taken its first drop."""
-    made = World(tmp_path)
-    made.take(DAY)
-    yield made
-    made.store.close()
+    yield from world_after(tmp_path, DAY)
 
 
 def parts(world: World, table: str) -> list[Path]:

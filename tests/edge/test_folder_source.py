@@ -7,28 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from intake_world import PATIENCE, Log, kept_log, put
+from intake_world import PATIENCE, Log, put
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watching import LONG_AGO, Bell, inotify_descriptors, is_watching_again, names, watch
 
 from ingestd.sources.base import is_drop_name, is_passing
 from ingestd.sources.folder import FolderSource
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    """Keep what is logged."""
-    with kept_log() as kept:
-        yield kept
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    """Return an empty inbox."""
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

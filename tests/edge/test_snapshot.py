@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from roster_world import World, arrays_of, codes, enrollment, org, user
+from roster_world import World, arrays_of, codes, enrollment, org, user, world_after
 
 from ingestd.arrays import DATA, INDEX, load, save
 from ingestd.core.model import Mode
@@ -19,10 +19,7 @@ DAY = {"orgs": [org("O1"), org("O2", parentSourcedId="O1")], "users": [user("U1"
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Give a feed that has taken its first drop."""
-    made = World(tmp_path)
-    made.take(DAY)
-    yield made
-    made.store.close()
+    yield from world_after(tmp_path, DAY)
 
 
 def folder_of(world: World, table: str) -> Path:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from intake_world import Log, kept_log
 from remote_world import Keys, openssh
 
 
@@ -12,21 +11,6 @@ from remote_world import Keys, openssh
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     """Return keys for server and account."""
     return Keys.make(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    """Keep what is logged."""
-    with kept_log() as kept:
-        yield kept
-
-
-@pytest.fixture
-def export(tmp_path: Path) -> Path:
-    """Return the vendor's folder."""
-    folder = tmp_path / "export"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

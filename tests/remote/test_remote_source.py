@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from intake_world import PATIENCE, Diary, Log, kept_log
+from intake_world import PATIENCE, Diary
 from remote_world import Keys, Scripted, lay, listening, openssh, terms
 
 from ingestd import daemon
@@ -30,18 +30,13 @@ LONG = float(os.environ.get("INGESTD_FLEET", "0"))
 
 SLOW = Patience(connect=PATIENCE, stall=PATIENCE, least_speed=1)
 
+pytestmark = pytest.mark.usefixtures("log")
+
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     """Return keys for server and account."""
     return Keys.make(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(autouse=True)
-def log() -> Iterator[Log]:
-    """Keep what is logged."""
-    with kept_log() as kept:
-        yield kept
 
 
 def silent(keys: Keys, folder: Path, patience: Patience) -> Iterator[RemoteSource]:

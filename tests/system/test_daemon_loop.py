@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from daemon_world import HOURLY, fail, inbox, log, once_at_work, run_until, running, take_away
+from daemon_world import HOURLY, fail, once_at_work, run_until, running, take_away
 from intake_world import (
     PATIENCE,
     Diary,
@@ -25,7 +25,7 @@ from ingestd.errors import StoppingError
 from ingestd.sources.base import Drop
 from ingestd.sources.folder import FolderSource
 
-__all__ = ["inbox", "log"]
+pytestmark = pytest.mark.usefixtures("log")
 
 
 # Trouble ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from daemon_world import HOURLY, fail, inbox, log, run_until, running, take_away
+import pytest
+from daemon_world import HOURLY, fail, run_until, running, take_away
 from intake_world import (
     Diary,
     Log,
@@ -19,7 +20,7 @@ from ingestd.daemon import Ended, Reason, Taken, once
 from ingestd.sources.base import Drop
 from ingestd.sources.folder import FolderSource
 
-__all__ = ["inbox", "log"]
+pytestmark = pytest.mark.usefixtures("log")
 
 
 # once -------------------------------------------------------------------------------------------------------------

@@ -13,15 +13,6 @@ from threading import Timer
 import pytest
 from intake_world import PATIENCE, hear, notify_socket, put
 
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    """Give an empty inbox."""
-    made = tmp_path / "inbox"
-    made.mkdir()
-    return made
-
-
 PROGRAM = """
 import sys
 from pathlib import Path

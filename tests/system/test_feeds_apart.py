@@ -10,7 +10,7 @@ import pytest
 from builders import roster, zip_of
 from contracts.test_webhook_faults import FINAL, PASSING
 from daemon_world import running
-from intake_world import PATIENCE, Log, kept_log
+from intake_world import PATIENCE, Log
 from places import Place, place, rows_of, states_of
 from receiver import SECRET, Receiver, receiving
 
@@ -34,13 +34,6 @@ timeout = "0.2s"
 """
 DROP = zip_of(roster(4))
 PACE = Pace(rescan=0.05, settle=0.01, parallel_runs=2)
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    """Keep the log."""
-    with kept_log() as kept:
-        yield kept
 
 
 @pytest.fixture

@@ -23,14 +23,6 @@ settle = "0.5s"
 
 
 @pytest.fixture
-def export(tmp_path: Path) -> Path:
-    """Return the vendor's folder."""
-    folder = tmp_path / "export"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def fed(tmp_path: Path, export: Path) -> Iterator[Place]:
     """Give a feed that fetches."""
     keys = Keys.make(tmp_path)
