@@ -72,5 +72,5 @@ class StoppingError(IngestdError):
 
 def may_pass(error: Exception) -> bool:
     """Return whether a fault may be gone soon without anybody's doing: someone is away or busy, or there is no room."""
-    passing = (TransientSinkError, OSError, sqlite3.OperationalError)
+    passing = (TransientSinkError, WorkerError, OSError, sqlite3.OperationalError)
     return isinstance(error, passing) and not isinstance(error, FileNotFoundError)
