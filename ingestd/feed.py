@@ -115,8 +115,9 @@ class Feed:
             self._go_on(stop)
             self._retry(stop)
             late = [run.id for run in self._late(wall) if run.state is State.APPLIED]
+            for run in late:
+                self.store.set_meta("seen_to", run)
             if is_daily or late:
-                self.store.set_meta("seen_to", *late or [""])
                 self.replan(stop)
 
     def _late(self, wall: datetime) -> list[Run]:

@@ -7,7 +7,8 @@ import pytest
 from examples import examples
 from hypothesis import settings
 from intake_world import Log, kept_log
-from postgres_world import Postgres, serving
+from postgres_world import Database, Postgres, serving
+from remote_world import Keys, openssh
 
 settings.register_profile("laws", examples(100))
 settings.load_profile("laws")
@@ -39,6 +40,25 @@ def export(tmp_path: Path) -> Path:
     folder = tmp_path / "export"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Return keys for an SFTP server and its account."""
+    return Keys.make(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def sshd(keys: Keys, tmp_path: Path) -> Iterator[int]:
+    """Serve this machine's files by OpenSSH."""
+    with openssh(keys, tmp_path) as port:
+        yield port
+
+
+@pytest.fixture
+def db(postgres: Postgres) -> Database:
+    """Return an empty database of PostgreSQL."""
+    return postgres.database()
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,20 @@ class Place:
         return Place(folder)
 
 
+ADOPT = """
+[[table]]
+name = "people"
+from = "users"
+key = ["id"]
+update = ["email"]
+adopt = ["email"]
+[table.fields]
+id = { from = "sourcedId" }
+name = { from = "familyName" }
+email = { from = "email" }
+"""
+"""Rules that take over what the application has under an e-mail address."""
+
 QUICK = '[[sources]]\nkind = "folder"\npath = "inbox/{feed}"\nquiet_period = "{quiet}"\n'
 
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from postgres_world import Database, Postgres
+from postgres_world import Database
+from sql_world import apply, refusal, sink
 
-from ingestd.core.model import Actions, Outcome
-from ingestd.core.plan import make_plan
-from ingestd.errors import ConfigError, SinkError, TransientSinkError
+from ingestd.errors import ConfigError, TransientSinkError
 from ingestd.sinks.base import open_sink
 from ingestd.sinks.sql import PLANS, SqlSink
 from ingestd.testing.actions import ANN, BOB, create, remove
@@ -26,30 +25,7 @@ from ingestd.testing.readable import rows_of
 
 NOTHING_BUT = "the sql sink failed: "
 
-
-@pytest.fixture
-def db(postgres: Postgres) -> Database:
-    """Return an empty database."""
-    return postgres.database()
-
-
-@pytest.fixture
-def sink(db: Database, tmp_path: Path) -> SqlSink:
-    """Return a sink into it."""
-    return SqlSink(db.reference(tmp_path), lock_wait=0.2)
-
-
-def apply(sink: SqlSink, *groups: Actions, once: str = "1") -> tuple[Outcome, ...]:
-    """Apply a plan of these actions."""
-    done = sink.apply(make_plan(groups), once=once, run="r.1", at="2026-01-01T00:00:00Z", progress=lambda _: None)
-    return tuple(done)
-
-
-def refusal(sink: SqlSink, *groups: Actions) -> SinkError:
-    """Return what a sink raises."""
-    with pytest.raises(SinkError) as caught:
-        apply(sink, *groups, once="refused")
-    return caught.value
+__all__ = ["sink"]
 
 
 def trap(db: Database, body: str) -> None:

@@ -9,40 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from postgres_world import Database, Postgres
+from sql_world import AT, apply, refusal, sink
 
 from ingestd.core.model import Actions, Kind, OnAbsent, Outcome
 from ingestd.core.plan import make_plan
-from ingestd.errors import SinkError, TransientSinkError
+from ingestd.errors import TransientSinkError
 from ingestd.sinks.memory import MemorySink
 from ingestd.sinks.sql import PLANS, SqlSink
 from ingestd.testing.actions import ANN, BOB, COLUMNS, create, group, rekey, remove, update
 from ingestd.testing.readable import rows_of
 
-AT = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def db(postgres: Postgres) -> Database:
-    """Return an empty database."""
-    return postgres.database()
-
-
-@pytest.fixture
-def sink(db: Database, tmp_path: Path) -> SqlSink:
-    """Return a sink into it."""
-    return SqlSink(db.reference(tmp_path), lock_wait=0.2)
-
-
-def apply(sink: Any, *groups: Actions, once: str = "1") -> tuple[Outcome, ...]:
-    """Apply a plan of these actions."""
-    return tuple(sink.apply(make_plan(groups), once=once, run="r.1", at=AT, progress=lambda _: None))
-
-
-def refusal(sink: SqlSink, *groups: Actions) -> SinkError:
-    """Return what a sink raises."""
-    with pytest.raises(SinkError) as caught:
-        apply(sink, *groups)
-    return caught.value
+__all__ = ["sink"]
 
 
 # Tables -----------------------------------------------------------------------------------------------------------

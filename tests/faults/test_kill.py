@@ -19,6 +19,7 @@ import pytest
 from builders import added, bad_line, changed, enrollment, klass, roster, user, without, zip_of
 from fault_world import DATA_CALLS, STRACE, Point, Server, points, serving
 from places import (
+    ADOPT,
     FEED,
     Place,
     documents_of,
@@ -46,19 +47,6 @@ DAY_2 = added(
     "users",
     user(9),
 )
-
-ADOPT = """
-[[table]]
-name = "people"
-from = "users"
-key = ["id"]
-update = ["email"]
-adopt = ["email"]
-[table.fields]
-id = { from = "sourcedId" }
-name = { from = "familyName" }
-email = { from = "email" }
-"""
 
 pytestmark = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 

@@ -33,12 +33,6 @@ SLOW = Patience(connect=PATIENCE, stall=PATIENCE, least_speed=1)
 pytestmark = pytest.mark.usefixtures("log")
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    """Return keys for server and account."""
-    return Keys.make(tmp_path_factory.mktemp("keys"))
-
-
 def silent(keys: Keys, folder: Path, patience: Patience) -> Iterator[RemoteSource]:
     """Give a source whose server accepts and says nothing."""
     with listening(lambda line: [*iter(lambda: line.recv(1), b"")]) as port:

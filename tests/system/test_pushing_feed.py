@@ -1,7 +1,6 @@
 """A feed that pushes its zip: what is due is pushed by the next run, by the next tick, or after a restart."""
 
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from builders import changed, roster, zip_of
 from fault_world import STRACE, Point, points, serving
 from places import Place, once, place, states_of
-from remote_world import Keys, openssh
+from remote_world import Keys
 
 from ingestd.feed import Feed
 
@@ -25,19 +24,6 @@ host_key = ["{fingerprint}"]
 path = "{folder}"
 name = "ours.zip"
 """
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    """Return keys for server and account."""
-    return Keys.make(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def sshd(keys: Keys, tmp_path: Path) -> Iterator[int]:
-    """Serve this machine's files by OpenSSH."""
-    with openssh(keys, tmp_path) as port:
-        yield port
 
 
 @pytest.fixture

@@ -2,29 +2,9 @@
 
 from pathlib import Path
 
-import pytest
 from builders import added, changed, roster, user, without, zip_of
-from places import Place, documents_of, invoke, once, place, run_ingestd, states_of
-from postgres_world import Database, Postgres
-
-ADOPT = """
-[[table]]
-name = "people"
-from = "users"
-key = ["id"]
-update = ["email"]
-adopt = ["email"]
-[table.fields]
-id = { from = "sourcedId" }
-name = { from = "familyName" }
-email = { from = "email" }
-"""
-
-
-@pytest.fixture
-def db(postgres: Postgres) -> Database:
-    """Return an empty database."""
-    return postgres.database()
+from places import ADOPT, Place, documents_of, invoke, once, place, run_ingestd, states_of
+from postgres_world import Database
 
 
 def sink(url: str, folder: Path, more: str = "") -> str:
