@@ -4,7 +4,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
+from ingestd.config import load
+from ingestd.errors import ConfigError
+
 BROKEN = Path(__file__).parent / "broken_config"
+CASES = sorted(BROKEN.iterdir())
 
 
 def write(folder: Path, main: str = "", rules: tuple[str, ...] = ("default",), **feeds: str) -> Path:
@@ -38,3 +44,10 @@ def expected_problems(case: Path) -> list[str]:
 def said(problems: Sequence[str], folder: Path) -> list[str]:
     """Return problems without the folder's own name."""
     return [problem.replace(f"{folder}/", "") for problem in problems]
+
+
+def problems_of(path: Path) -> list[str]:
+    """Return what is wrong with a configuration, without the names of temporary folders."""
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    return said(caught.value.problems, path.parent)
