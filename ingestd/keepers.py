@@ -5,12 +5,15 @@ Writing happens inside the caller's transaction.
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import repeat
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from ingestd import database
 from ingestd.core.grace import Absences
+from ingestd.core.hashing import find_unsorted
 from ingestd.core.model import Hashes
 from ingestd.core.rekey import Ids
 from ingestd.database import quoted, signed
@@ -51,12 +54,13 @@ class Rekeyed:
         return database.hashes(old), database.hashes(new)
 
     def keep(self, target: str, old: Hashes, new: Hashes) -> None:
-        """Keep that records got other keys."""
-        names, both = [self._prefix + target] * len(old), list(zip(signed(old), signed(new), strict=True))
-        changes = ((after, name, before) for name, (before, after) in zip(names, both, strict=True))
-        self._db.executemany("UPDATE rekeyed SET new = ? WHERE target = ? AND new = ?", changes)
-        rows = ((name, *pair) for name, pair in zip(names, both, strict=True))
-        self._db.executemany("INSERT OR REPLACE INTO rekeyed VALUES (?, ?, ?)", rows)
+        """Keep that records got other keys, all at once: one may have the key that another had."""
+        former, had = self.of(target)
+        at = find_unsorted(had, old)
+        now = np.where(at >= 0, np.append(new, np.uint64(0))[at], had)
+        for keys, become in ((former, now), (old, new)):
+            rows = zip(repeat(self._prefix + target), signed(keys), signed(become))
+            self._db.executemany("INSERT OR REPLACE INTO rekeyed VALUES (?, ?, ?)", rows)
 
 
 class Renamed:

@@ -71,7 +71,6 @@ def absences(db: sqlite_utils.Database) -> None:
 def keys_that_changed(db: sqlite_utils.Database) -> None:
     """Make the table of what became of target records' keys, so that pins go with them."""
     db.table("rekeyed").create({"target": str, "old": int, "new": int}, pk=("target", "old"))
-    db.table("rekeyed").create_index(["target", "new"])
 
 
 @dataclass(frozen=True, slots=True)

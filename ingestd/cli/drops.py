@@ -94,7 +94,7 @@ def plan(
     if values and not with_why:
         raise UsageError("--values goes with --why; a plan without it has none")
     with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
-        opened.runs.sinks.owned(sink)
+        opened.runs.sinks.owned(sink)  # refuses one that there is not, before anything is read
         held = None if zip_path else opened.held_run()
         prepared = opened.preview(zip_path)
         about = planned(feed, held, prepared)

@@ -34,12 +34,13 @@ def rekey(app: App, feed: str, path: Path | None, table: str, preview: bool, sug
 
     if suggest == bool(path) or (preview and suggest):
         raise UsageError("name a list of ids, or ask for one with --suggest")
-    if path:
-        ids = read_list(path, table)
+    if path and preview:
         with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
-            if preview:
-                finish_plan(planned(feed, None, opened.preview(None, ids=ids)), as_json=as_json)
-            run = opened.change_ids(ids)
+            prepared = opened.preview(None, ids=read_list(path, table))
+        finish_plan(planned(feed, None, prepared), as_json=as_json)
+    if path:
+        with screen.progress(enabled=not as_json) as show, app.feed(feed, show) as opened:
+            run = opened.change_ids(read_list(path, table))
         history.finish(run, as_json=as_json)
     with app.feed(feed) as opened:
         found = suggest_ids(opened)

@@ -14,7 +14,7 @@ from store_world import PATRONS, by, reopened, store
 
 from ingestd.core.hashing import hash_ids
 from ingestd.core.mapping import key_text
-from ingestd.core.model import Actions, Kind, OnAbsent, Outcome
+from ingestd.core.model import Actions, Hashes, Kind, OnAbsent, Outcome
 from ingestd.core.pins import Stamp
 from ingestd.core.plan import make_plan
 from ingestd.core.rules import Target
@@ -91,6 +91,28 @@ def test_what_got_another_key_is_owned_by_it(store: Store) -> None:
     new = hash_ids(key_text(frame(id=["a", "b", "c"]), ("id",)), store.seed)
     assert set(store.at("sqlite").ever_owned("patrons", np.concatenate([keys, new])).tolist()) == {keys[1], new[0]}
     assert not len(store.at("sqlite").ever_owned("places", keys))
+
+
+def hashes(*numbers: int) -> Hashes:
+    """Return hashes."""
+    return np.array(numbers, np.uint64)
+
+
+def test_former_keys_are_kept_with_the_key_of_today(store: Store) -> None:
+    """However often it changed, also where keys go round at once; those of other tables and sinks are others."""
+    kept = store.at("sqlite").rekeyed
+    kept.keep("patrons", hashes(1, 2), hashes(11, 2**64 - 2))
+    kept.keep("patrons", hashes(11, 2**64 - 2), hashes(2**64 - 2, 11))
+    kept.keep("places", hashes(11), hashes(5))
+    old, new = kept.of("patrons")
+    assert dict(zip(old.tolist(), new.tolist(), strict=True)) == {
+        1: 2**64 - 2,
+        2: 11,
+        11: 2**64 - 2,
+        2**64 - 2: 11,
+    }
+    store.set_meta("main sink", "sqlite")
+    assert [len(keys) for keys in store.at("second").rekeyed.of("patrons")] == [0, 0]
 
 
 def test_one_record_can_be_asked_for(store: Store) -> None:
